@@ -1,0 +1,97 @@
+// Octets: the ones SMTP names, the character classes of its grammar, and the way to text and back.
+// RFC 5321 §2.3.8 (lines), §4.1.2 (classes); RFC 6531 §3.3 (what UTF-8 adds to them).
+
+export const NUL = 0x00;
+export const LF = 0x0a;
+export const CR = 0x0d;
+export const SP = 0x20;
+export const DOUBLE_QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const HYPHEN = 0x2d;
+export const DOT = 0x2e;
+export const COLON = 0x3a;
+export const LESS_THAN = 0x3c;
+export const EQUALS = 0x3d;
+export const GREATER_THAN = 0x3e;
+export const AT_SIGN = 0x40;
+export const LEFT_BRACKET = 0x5b;
+export const BACKSLASH = 0x5c;
+export const RIGHT_BRACKET = 0x5d;
+
+export const NO_OCTETS = new Uint8Array(0);
+
+/** Classes are bits, so that one look-up answers "is it any of these?". CR, LF, SP and the controls are in no class. */
+export const DIGIT = 1 << 0;
+export const HEXDIG = 1 << 1;
+/** Letters, digits and non-ASCII octets: what a label may begin and end with. */
+export const LET_DIG = 1 << 2;
+/** LET_DIG and the hyphen: what a label may hold. */
+export const LDH = 1 << 3;
+export const ATEXT = 1 << 4;
+export const QTEXT = 1 << 5;
+export const DCONTENT = 1 << 6;
+export const ESMTP_VALUE = 1 << 7;
+export const PRINTABLE = 1 << 8;
+export const NON_ASCII = 1 << 9;
+
+/** Octet -> the classes it belongs to. */
+export const CLASSES: Uint16Array = classes();
+
+function classes(): Uint16Array {
+  const table = new Uint16Array(256);
+  const add = (bit: number, from: number, to = from): void => {
+    for (let octet = from; octet <= to; octet++) table[octet]! |= bit;
+  };
+  const each = (bit: number, characters: string): void => {
+    for (const character of characters) add(bit, character.charCodeAt(0));
+  };
+  add(DIGIT | HEXDIG | LET_DIG | LDH | ATEXT, 0x30, 0x39);
+  add(LET_DIG | LDH | ATEXT, 0x41, 0x5a);
+  add(LET_DIG | LDH | ATEXT, 0x61, 0x7a);
+  each(HEXDIG, "ABCDEFabcdef");
+  each(LDH, "-");
+  each(ATEXT, "!#$%&'*+-/=?^_`{|}~"); // RFC 5322 §3.2.3
+  add(QTEXT, 0x20, 0x21), add(QTEXT, 0x23, 0x5b), add(QTEXT, 0x5d, 0x7e);
+  add(DCONTENT, 0x21, 0x5a), add(DCONTENT, 0x5e, 0x7e);
+  add(ESMTP_VALUE, 0x21, 0x3c), add(ESMTP_VALUE, 0x3e, 0x7e);
+  add(PRINTABLE, 0x21, 0x7e);
+  add(NON_ASCII | LET_DIG | LDH | ATEXT | QTEXT, 0x80, 0xff);
+  return table;
+}
+
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const ENCODER = new TextEncoder();
+
+/** The octets [from, to) as text; undefined where they are neither ASCII nor UTF-8. For short texts: one command line at the most. */
+export function textOf(octets: Uint8Array, from: number, to: number): string | undefined {
+  const view = octets.subarray(from, to);
+  for (let at = from; at < to; at++) {
+    if (octets[at]! >= 0x80) return utf8Of(view);
+  }
+  return String.fromCharCode.apply(undefined, view as unknown as number[]);
+}
+
+/** Octets as UTF-8 text of any length; undefined where they are not UTF-8. */
+export function utf8Of(octets: Uint8Array): string | undefined {
+  try {
+    return UTF_8.decode(octets);
+  } catch {
+    return undefined;
+  }
+}
+
+export function octetsOf(text: string): Uint8Array {
+  return ENCODER.encode(text);
+}
+
+export function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    if (text.charCodeAt(at) >= 0x80) return false;
+  }
+  return true;
+}
+
+/** How many octets a text takes on the wire. */
+export function octetLength(text: string): number {
+  return isAscii(text) ? text.length : octetsOf(text).length;
+}

@@ -1,0 +1,200 @@
+// Mail data and its transparency (RFC 5321 §4.1.1.4, §4.5.2): the dot decoder and the dot encoder, side by side.
+
+import { CR, DOT, LF, NO_OCTETS } from "./bytes.js";
+import type { LineEndings } from "./extension.js";
+
+/**
+ * Where the decoder stands between two octets. "line": behind a CRLF of the wire, or at the start. A dot there is held until what
+ * follows tells whether it ends the data, and so is a CR behind it; a CR anywhere else is content, whatever follows.
+ */
+type Position = "line" | "text" | "cr" | "dot" | "dot-cr" | "end";
+
+/** The decoder of one message. Feed `unstuff` with segment after segment until `position` is "end". */
+export interface Decoder {
+  position: Position;
+  readonly lineEndings: LineEndings;
+  /** Lines longer than this, CRLF included, are counted (§4.5.3.1.6). */
+  readonly lineOctets: number;
+  /** The content is not wanted any more: only the end is looked for. */
+  discard: boolean;
+  bareCr: number;
+  bareLf: number;
+  longLines: number;
+  /** All octets OR-ed together: the high bit says whether there was an 8-bit one. */
+  bits: number;
+  /** Octets of the line that began in an earlier segment. */
+  lineBegun: number;
+}
+
+export function decoder(lineEndings: LineEndings, lineOctets: number): Decoder {
+  return { position: "line", lineEndings, lineOctets, discard: false, bareCr: 0, bareLf: 0, longLines: 0, bits: 0, lineBegun: 0 };
+}
+
+export interface Unstuffed {
+  /** The content: a view of the segment, or a copy where a dot was dropped or a line ending mended. */
+  readonly content: Uint8Array;
+  /** Where to read on: at the end of the segment, behind the end of the data, or at the octet that shows a line ending is refused. */
+  readonly at: number;
+}
+
+/**
+ * Decodes the octets [from, to) of the wire, in one pass whatever they are. Only CRLF.CRLF as it stands on the wire ends the data.
+ * A dot at the start of a line is dropped; one that a bare CR or LF follows was no transparency dot, and stays.
+ */
+export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: number): Unstuffed {
+  const mend = state.lineEndings === "normalise" && !state.discard;
+  const refuse = state.lineEndings === "refuse" && !state.discard;
+  let { position, bits } = state;
+  let at = from;
+  let lineFrom = from - state.lineBegun;
+  let dotAt = from - (position === "dot" ? 1 : position === "dot-cr" ? 2 : 0); // below `from`: held since an earlier segment
+  let kept = from; // [kept, at) is content that has not been copied
+  let copy: Copy | undefined;
+  const copied = (): Copy => (copy ??= new Copy((to - from + 2) * (mend ? 2 : 1)));
+
+  decode: while (at < to) {
+    const octet = octets[at]!;
+    switch (position) {
+      case "text": {
+        let next = at;
+        let text = octet;
+        while (text !== CR && text !== LF) {
+          bits |= text;
+          if (++next === to) break;
+          text = octets[next]!;
+        }
+        at = next;
+        if (at === to) break decode;
+        if (text === LF) {
+          state.bareLf += 1;
+          if (refuse) break decode;
+          if (mend) kept = copied().add(octets, kept, at, CR);
+        } else {
+          position = "cr";
+        }
+        at += 1;
+        break;
+      }
+      case "cr":
+        if (octet === LF) {
+          at += 1;
+          if (at - lineFrom > state.lineOctets) state.longLines += 1;
+          lineFrom = at;
+          position = "line";
+          break;
+        }
+        position = "text";
+        state.bareCr += 1;
+        if (refuse) break decode;
+        if (mend) kept = copied().add(octets, kept, at, LF);
+        break;
+      case "line":
+        position = octet === DOT ? "dot" : "text";
+        if (octet !== DOT) break;
+        dotAt = at;
+        at += 1;
+        lineFrom = at;
+        break;
+      case "dot":
+        if (octet === CR) {
+          at += 1;
+          position = "dot-cr";
+          break;
+        }
+        position = "text";
+        if (octet === LF) {
+          if (dotAt < from) copied().add(octets, kept, kept, DOT);
+        } else if (dotAt >= from && !state.discard) {
+          copied().add(octets, kept, dotAt);
+          kept = at;
+        }
+        break;
+      default: // "dot-cr"
+        if (octet === LF) {
+          at += 1;
+          position = "end";
+          break decode;
+        }
+        if (dotAt < from) copied().add(octets, kept, kept, DOT);
+        if (dotAt < from - 1) copied().add(octets, kept, kept, CR);
+        position = "cr"; // and that CR is bare, as the next turn finds
+    }
+  }
+
+  const held = position === "dot" || position === "dot-cr" || position === "end";
+  const content = whole(copy, octets, kept, held ? Math.max(dotAt, kept) : at);
+  state.position = position;
+  state.bits = bits;
+  state.lineBegun = at - lineFrom;
+  return { content, at };
+}
+
+/** Content that is not as it was on the wire. Room for all of it is made at once. */
+class Copy {
+  readonly #octets: Uint8Array;
+  #length = 0;
+
+  constructor(room: number) {
+    this.#octets = new Uint8Array(room);
+  }
+
+  /** Appends [from, to), then one octet more if there is one. Returns `to`. */
+  add(octets: Uint8Array, from: number, to: number, inserted?: number): number {
+    if (to - from > 48) { // from there on a call of set() costs less than a loop
+      this.#octets.set(octets.subarray(from, to), this.#length);
+      this.#length += to - from;
+    } else {
+      for (let at = from; at < to; at++) this.#octets[this.#length++] = octets[at]!;
+    }
+    if (inserted !== undefined) this.#octets[this.#length++] = inserted;
+    return to;
+  }
+
+  get content(): Uint8Array {
+    return this.#octets.subarray(0, this.#length);
+  }
+}
+
+function whole(copy: Copy | undefined, octets: Uint8Array, from: number, to: number): Uint8Array {
+  if (copy === undefined) return from === to ? NO_OCTETS : octets.subarray(from, to);
+  copy.add(octets, from, to);
+  return copy.content;
+}
+
+const CRLF_DOT_CRLF = Uint8Array.of(CR, LF, DOT, CR, LF);
+
+/** The encoder of one message: whether the next octet begins a line, and whether the last one was a CR. */
+export interface Encoder {
+  position: "line" | "text" | "cr";
+}
+
+export function encoder(): Encoder {
+  return { position: "line" };
+}
+
+/** Doubles the dots at line starts. A view where there is none, a copy otherwise. Inverse of `unstuff`. */
+export function stuff(state: Encoder, octets: Uint8Array): Uint8Array {
+  let { position } = state;
+  let copy: Uint8Array | undefined;
+  let copied = 0;
+  for (let at = 0; at < octets.length; at++) {
+    const octet = octets[at]!;
+    if (octet === DOT && position === "line") {
+      if (copy === undefined) {
+        copy = new Uint8Array(octets.length * 2 - at);
+        copy.set(octets.subarray(0, at));
+        copied = at;
+      }
+      copy[copied++] = DOT;
+    }
+    if (copy !== undefined) copy[copied++] = octet;
+    position = octet === CR ? "cr" : octet === LF && position === "cr" ? "line" : "text";
+  }
+  state.position = position;
+  return copy === undefined ? octets : copy.subarray(0, copied);
+}
+
+/** What ends the mail data: the last line's CRLF where it lacks one, a dot, CRLF (§4.1.1.4). */
+export function endOfData(state: Encoder): Uint8Array {
+  return CRLF_DOT_CRLF.subarray(state.position === "line" ? 2 : 0);
+}

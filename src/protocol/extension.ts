@@ -1,0 +1,98 @@
+// RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
+
+import type { Limits } from "./limits.js";
+import type { Reply } from "./reply.js";
+import type { Moves, State, Transitions } from "./state.js";
+import type { Scan } from "./syntax.js";
+
+/** What is owed one reply: a command (its verb in upper case) or a question of the engine's own (lower case). */
+export interface Asked {
+  readonly type: string;
+}
+
+/** A verb. The parser, the formatter, HELP, the default reply and the grouping are its columns. */
+export interface Row<A extends Asked = Asked> {
+  /** For HELP and the 501 text; a verb without one is known and not implemented: 502. */
+  readonly syntax?: string;
+  /** Reads what follows the verb. A Reply refuses the command. */
+  parse?(scan: Scan, terms: Terms): A | Reply;
+  /** Writes the command, without its CRLF: the inverse of `parse`. */
+  format?(command: A): string;
+  /** What is said where the application says nothing. May be a refusal. */
+  ok(command: A, terms: Terms): Reply;
+  /** What a 2yz reply makes true from then on. */
+  agree?(terms: Terms, command: A): void;
+  /** RFC 2920 §3.1: it is the last of a pipelined group, so its reply lets the whole group's replies go. */
+  readonly endsGroup?: true;
+  /** It may be asked while another such is still owed its reply. */
+  readonly commutes?: true;
+  /** Where an extension's verb is allowed; without it wherever a command is, changing nothing. */
+  readonly in?: { readonly [S in State]?: Moves };
+}
+
+export type ParameterValue = string | number | true;
+export interface Parameters {
+  readonly [keyword: string]: ParameterValue;
+}
+
+/** A parameter of MAIL or RCPT. */
+export interface Parameter {
+  /** The value as on the wire, undefined where there is no "=". A Reply refuses the command. */
+  parse(value: string | undefined, terms: Terms): ParameterValue | Reply;
+}
+
+export interface Extension {
+  /** The EHLO keyword. */
+  readonly keyword: string;
+  /** What follows the keyword on its EHLO line. */
+  argument?(limits: Limits): string;
+  /** New parameters of MAIL and RCPT, by keyword in upper case. */
+  readonly mail?: { readonly [keyword: string]: Parameter };
+  readonly rcpt?: { readonly [keyword: string]: Parameter };
+  /** New verbs, in upper case; an application's own begin with X (§4.1.5). */
+  readonly verbs?: { readonly [verb: string]: Row<any> };
+  /** By how many octets it lengthens the line of a command (§2.2.1, §4.5.3.1.4). */
+  readonly lineOctets?: { readonly [verb: string]: number };
+  /** Keywords of extensions that have to be offered with it. */
+  readonly needs?: readonly string[];
+}
+
+/** The look-up tables of a composed set of extensions (grammar.ts); made once, shared by all connections. */
+export interface Grammar {
+  readonly extensions: ReadonlyMap<string, Extension>;
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly transitions: Transitions;
+  readonly mail: ReadonlyMap<string, Parameter>;
+  readonly rcpt: ReadonlyMap<string, Parameter>;
+  /** The longest line of a verb; `longestLine` for all others' sake is the longest of them. */
+  readonly lineOctets: ReadonlyMap<string, number>;
+  readonly longestLine: number;
+}
+
+/** Bare CR and bare LF (§2.3.8): refused, made CRLF, or passed on as they are and reported. Only CRLF.CRLF ends a message, ever. */
+export type LineEndings = "refuse" | "normalise" | "pass";
+
+/** What a server is set up with; made by `settings()`. */
+export interface Settings {
+  /** The name of this host, in the greeting and in the answer to EHLO (§4.1.1.1). */
+  readonly hostname: string;
+  readonly grammar: Grammar;
+  readonly limits: Limits;
+  readonly lineEndings: LineEndings;
+  /** The grammar to the letter: no space after "FROM:", no path without brackets, nothing but a host after EHLO. */
+  readonly strict: boolean;
+}
+
+/** What the two ends know of each other. One for each connection; changed by the rows' `agree` alone. */
+export interface Terms extends Settings {
+  /** The name after EHLO or HELO; undefined before. */
+  client: string | undefined;
+  /** Whether EHLO was said, and with it the extensions are in force (§2.2.1). */
+  extended: boolean;
+  transaction: Transaction;
+}
+
+export interface Transaction {
+  readonly parameters: Parameters;
+  recipients: number;
+}

@@ -1,0 +1,78 @@
+// Composes extensions into the look-up tables of a conversation, once (RFC 5321 §2.2).
+
+import { COMMANDS } from "./command.js";
+import type { Extension, Grammar, Parameter, Row, Settings } from "./extension.js";
+import { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
+import { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
+import { HELP } from "./extensions/help.js";
+import { PIPELINING } from "./extensions/pipelining.js";
+import { SIZE } from "./extensions/size.js";
+import { LIMITS, type Limits } from "./limits.js";
+import { COMMAND_STATES, TRANSITIONS, type Moves, type State } from "./state.js";
+
+/** What is offered unless something else is asked for. SMTPUTF8 is not: an application has to be ready for such addresses. */
+export const DEFAULT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, HELP];
+
+export interface SettingsOptions {
+  readonly hostname?: string;
+  readonly extensions?: readonly Extension[];
+  readonly limits?: Partial<Limits>;
+  readonly lineEndings?: Settings["lineEndings"];
+  readonly strict?: boolean;
+}
+
+/** Settings from options. Throws Error where extensions contradict each other or the RFC. */
+export function settings(options: SettingsOptions = {}): Settings {
+  const limits = { ...LIMITS, ...options.limits };
+  return {
+    hostname: options.hostname ?? "localhost",
+    grammar: compose(options.extensions ?? DEFAULT_EXTENSIONS, limits),
+    limits,
+    lineEndings: options.lineEndings ?? "refuse",
+    strict: options.strict ?? false,
+  };
+}
+
+/** The tables of RFC 5321 and of these extensions. Throws Error where two of them claim one name, or one lacks what it needs. */
+export function compose(extensions: readonly Extension[], limits: Limits = LIMITS): Grammar {
+  const byKeyword = new Map<string, Extension>();
+  const rows = new Map<string, Row>(Object.entries(COMMANDS));
+  const mail = new Map<string, Parameter>();
+  const rcpt = new Map<string, Parameter>();
+  const lineOctets = new Map<string, number>();
+  const transitions = Object.fromEntries(
+    Object.entries(TRANSITIONS).map(([state, moves]) => [state, { ...moves }]),
+  ) as Record<State, Record<string, Moves>>;
+
+  for (const extension of extensions) {
+    claim(byKeyword, { [extension.keyword]: extension }, "keyword");
+    claim(mail, extension.mail, "MAIL parameter");
+    claim(rcpt, extension.rcpt, "RCPT parameter");
+    claim(rows, extension.verbs, "verb");
+    for (const [verb, row] of Object.entries(extension.verbs ?? {})) {
+      for (const [state, moves] of Object.entries(row.in ?? ANYWHERE)) transitions[state as State][verb] = moves!;
+    }
+    for (const [verb, octets] of Object.entries(extension.lineOctets ?? {})) {
+      lineOctets.set(verb, (lineOctets.get(verb) ?? limits.commandLineOctets) + octets);
+    }
+  }
+  for (const { keyword, needs = [] } of extensions) {
+    const missing = needs.find((other) => !byKeyword.has(other));
+    if (missing !== undefined) throw new Error(`${keyword} cannot be offered without ${missing}`);
+  }
+  const longestLine = Math.max(limits.commandLineOctets, ...lineOctets.values());
+  return { extensions: byKeyword, rows, transitions, mail, rcpt, lineOctets, longestLine };
+}
+
+const ANYWHERE: NonNullable<Row["in"]> = Object.fromEntries(COMMAND_STATES.map((state) => [state, { 2: "same" }]));
+
+/** ehlo-keyword, esmtp-keyword and verb: all of one form (§4.1.1.1, §4.1.2), in upper case here. */
+const NAME = /^[A-Z0-9][A-Z0-9-]*$/;
+
+function claim<T>(table: Map<string, T>, added: { readonly [name: string]: T } | undefined, what: string): void {
+  for (const [name, value] of Object.entries(added ?? {})) {
+    if (!NAME.test(name)) throw new Error(`"${name}" is no ${what}`);
+    if (table.has(name)) throw new Error(`two extensions claim the ${what} ${name}`);
+    table.set(name, value);
+  }
+}

@@ -1,0 +1,52 @@
+// Every number of the engine, with its reason. Sizes are octets (RFC 5321 §4.5.3.1), times are milliseconds (§4.5.3.2).
+
+export interface Limits {
+  /** §4.5.3.1.1 */
+  readonly localPartOctets: number;
+  /** §4.5.3.1.2 */
+  readonly domainOctets: number;
+  /** §4.5.3.1.3: with its brackets. A source route has a path's room of its own. */
+  readonly pathOctets: number;
+  /** §4.5.3.1.4: with its CRLF; an extension adds to it, for its own command (§2.2.1). */
+  readonly commandLineOctets: number;
+  /** §4.5.3.1.5: with its CRLF; longer texts go on in a further line. */
+  readonly replyLineOctets: number;
+  /** §4.5.3.1.6: with its CRLF; longer lines are passed on and reported, so that old programs are not locked out. */
+  readonly textLineOctets: number;
+  /** §4.5.3.1.7: what SIZE declares and what is enforced while reading; 0 is no limit (RFC 1870 §4). */
+  readonly messageOctets: number;
+  /** §4.5.3.1.8: at least 100. */
+  readonly recipients: number;
+  /** How many RCPT commands may wait for their answers at a time: enough to hide a slow look-up, little to keep. */
+  readonly rcptWindow: number;
+  /** Refusals of the engine's own (5yz) since the last message, before 421: what is no mail program is not served for ever. */
+  readonly errors: number;
+  /** Replies are collected up to this many octets before they leave: a group of some hundred commands. */
+  readonly outputOctets: number;
+  /** §4.5.3.2.7: for the whole next command, however slowly its octets drip. */
+  readonly commandMs: number;
+  /** §4.5.3.2.5: for the next block of mail data. */
+  readonly dataBlockMs: number;
+  /** For one whole message: ten minutes of silence after every block would hold a connection for months. */
+  readonly messageMs: number;
+  /** §4.5.3.2.6: the client gives up after ten minutes; our strategy has to answer before that. */
+  readonly answerMs: number;
+}
+
+export const LIMITS: Limits = {
+  localPartOctets: 64,
+  domainOctets: 255,
+  pathOctets: 256,
+  commandLineOctets: 512,
+  replyLineOctets: 512,
+  textLineOctets: 1000,
+  messageOctets: 33_554_432,
+  recipients: 1000,
+  rcptWindow: 16,
+  errors: 20,
+  outputOctets: 16_384,
+  commandMs: 300_000,
+  dataBlockMs: 180_000,
+  messageMs: 3_600_000,
+  answerMs: 540_000,
+};

@@ -1,0 +1,296 @@
+// The grammar of RFC 5321 §4.1.2 and §4.1.3, one function a rule, the rule above it.
+//
+// A rule takes octets and a position and gives the position after what it matched, or FAIL. No rule is told where the line
+// ends: a line keeps its CRLF, and CR and LF are in no character class. Every rule looks at each octet once or twice, never
+// back. Where SMTPUTF8 extends a rule with non-ASCII octets (RFC 6531 §3.3), the class tables hold them; whether they are
+// allowed is asked where the command is put together (command.ts), whether they are UTF-8 when they become text.
+
+import {
+  AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, CR, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG,
+  HYPHEN, LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, LF, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, SP, textOf,
+} from "./bytes.js";
+
+export const FAIL = -1;
+export type Rule = (octets: Uint8Array, at: number) => number;
+
+/** A command line being read: its octets, CRLF included, and how far the parser has come. */
+export class Scan {
+  readonly octets: Uint8Array;
+  at: number;
+
+  constructor(octets: Uint8Array, at: number) {
+    this.octets = octets;
+    this.at = at;
+  }
+
+  /** The next octet. */
+  get octet(): number {
+    return this.octets[this.at]!;
+  }
+
+  get atEnd(): boolean {
+    return this.octet === CR || this.octet === LF;
+  }
+
+  /** Passes over one octet, if it is this one. */
+  skip(octet: number): boolean {
+    if (this.octet !== octet) return false;
+    this.at += 1;
+    return true;
+  }
+
+  /** Passes over spaces; says whether there was one. */
+  skipSpaces(): boolean {
+    const from = this.at;
+    while (this.octet === SP || this.octet === 0x09) this.at += 1;
+    return this.at > from;
+  }
+
+  /** Passes over a word, in any case (§2.4). Write it in upper case. */
+  skipWord(word: string): boolean {
+    for (let index = 0; index < word.length; index++) {
+      const octet = this.octets[this.at + index]!;
+      const upper = octet >= 0x61 && octet <= 0x7a ? octet - 0x20 : octet;
+      if (upper !== word.charCodeAt(index)) return false;
+    }
+    this.at += word.length;
+    return true;
+  }
+
+  /** The text that a rule matches here; undefined, and nothing passed, where it does not match or is not UTF-8. */
+  take(rule: Rule): string | undefined {
+    const to = rule(this.octets, this.at);
+    const text = to === FAIL ? undefined : textOf(this.octets, this.at, to);
+    if (text !== undefined) this.at = to;
+    return text;
+  }
+
+  /** What is left of the line, without the white space around it; undefined where it holds controls or is not UTF-8. */
+  rest(): string | undefined {
+    this.skipSpaces();
+    return this.take(line)?.trimEnd();
+  }
+}
+
+/** A mailbox with its source route. `localPart` is as it was written, quotes included; `domain` is empty for <Postmaster> alone. */
+export interface Path {
+  readonly sourceRoute: readonly string[];
+  readonly localPart: string;
+  readonly domain: string;
+}
+
+/** The verb of a command in upper case, empty where there is none. §4.1.1: letters (digits for private ones), then SP or the end. */
+export function verb(scan: Scan): string {
+  const word = scan.take(ldhStr)?.toUpperCase() ?? "";
+  return scan.octet === SP || scan.octet === 0x09 || scan.atEnd ? word : "";
+}
+
+/** Reverse-path = Path / "<>" — null for the null one; undefined where there is none of either. */
+export function reversePath(scan: Scan): Path | null | undefined {
+  if (scan.octet === LESS_THAN && scan.octets[scan.at + 1] === GREATER_THAN) {
+    scan.at += 2;
+    return null;
+  }
+  return path(scan);
+}
+
+/** "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path (§4.1.1.3: "Postmaster" in any case) */
+export function forwardPath(scan: Scan): Path | undefined {
+  const from = scan.at;
+  if (scan.skip(LESS_THAN) && scan.skipWord("POSTMASTER") && scan.skip(GREATER_THAN)) {
+    return { sourceRoute: [], localPart: textOf(scan.octets, from + 1, scan.at - 1)!, domain: "" };
+  }
+  scan.at = from;
+  return path(scan);
+}
+
+/** Path = "<" [ A-d-l ":" ] Mailbox ">" */
+function path(scan: Scan): Path | undefined {
+  if (!scan.skip(LESS_THAN)) return undefined;
+  const sourceRoute = scan.octet === AT_SIGN ? adl(scan) : [];
+  const found = sourceRoute && mailbox(scan, sourceRoute);
+  return scan.skip(GREATER_THAN) ? found : undefined;
+}
+
+/** A-d-l = At-domain *( "," At-domain ), At-domain = "@" Domain — and the ":" that ends it */
+function adl(scan: Scan): string[] | undefined {
+  const route: string[] = [];
+  do {
+    const hop = scan.skip(AT_SIGN) ? scan.take(domain) : undefined;
+    if (hop === undefined) return undefined;
+    route.push(hop);
+  } while (scan.skip(COMMA));
+  return scan.skip(COLON) ? route : undefined;
+}
+
+/** Mailbox = Local-part "@" ( Domain / address-literal ) */
+export function mailbox(scan: Scan, sourceRoute: readonly string[] = []): Path | undefined {
+  const localPart = scan.take(localPartRule);
+  if (localPart === undefined || !scan.skip(AT_SIGN)) return undefined;
+  const domain = scan.take(host);
+  return domain === undefined ? undefined : { sourceRoute, localPart, domain };
+}
+
+/** Writes a path; null is the null reverse-path. */
+export function formatPath(value: Path | null): string {
+  if (value === null) return "<>";
+  const route = value.sourceRoute.map((hop) => `@${hop}`).join(",");
+  return `<${route}${route === "" ? "" : ":"}${formatMailbox(value)}>`;
+}
+
+/** Writes the mailbox of a path: what stands between the brackets, without the source route. */
+export function formatMailbox({ localPart, domain }: Path): string {
+  return domain === "" ? localPart : `${localPart}@${domain}`;
+}
+
+/** Local-part = Dot-string / Quoted-string */
+const localPartRule: Rule = (octets, at) => (octets[at] === DOUBLE_QUOTE ? quotedString(octets, at) : dotString(octets, at));
+
+/** Dot-string = Atom *("." Atom), Atom = 1*atext */
+export const dotString: Rule = (octets, at) => {
+  do {
+    const to = span(ATEXT, octets, at);
+    if (to === at) return FAIL;
+    at = to + 1;
+  } while (octets[at - 1] === DOT);
+  return at - 1;
+};
+
+/** Quoted-string = DQUOTE *QcontentSMTP DQUOTE, QcontentSMTP = qtextSMTP / "\" %d32-126 */
+export const quotedString: Rule = (octets, at) => {
+  if (octets[at] !== DOUBLE_QUOTE) return FAIL;
+  at += 1;
+  for (;;) {
+    at = span(QTEXT, octets, at);
+    if (octets[at] === DOUBLE_QUOTE) return at + 1;
+    if (octets[at] !== BACKSLASH || octets[at + 1]! < 0x20 || octets[at + 1]! > 0x7e) return FAIL;
+    at += 2;
+  }
+};
+
+/** Domain = sub-domain *("." sub-domain) */
+export const domain: Rule = (octets, at) => {
+  do {
+    at = subDomain(octets, at) + 1;
+    if (at === FAIL + 1) return FAIL;
+  } while (octets[at - 1] === DOT);
+  return at - 1;
+};
+
+/** sub-domain = Let-dig [Ldh-str], Ldh-str = *( ALPHA / DIGIT / "-" ) Let-dig — and sub-domain =/ U-label (RFC 6531 §3.3) */
+const subDomain: Rule = (octets, at) => {
+  if ((CLASSES[octets[at]!]! & LET_DIG) === 0) return FAIL;
+  const to = span(LDH, octets, at);
+  return octets[to - 1] === HYPHEN ? FAIL : to;
+};
+
+/** esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-") */
+export const esmtpKeyword: Rule = (octets, at) => ldhStr(octets, at);
+
+/** esmtp-value = 1*(%d33-60 / %d62-126) */
+export const esmtpValue: Rule = (octets, at) => {
+  const to = span(ESMTP_VALUE, octets, at);
+  return to > at ? to : FAIL;
+};
+
+/** ehlo = "EHLO" SP ( Domain / address-literal ) */
+export const host: Rule = (octets, at) => (octets[at] === LEFT_BRACKET ? addressLiteral(octets, at) : domain(octets, at));
+
+/** A word of printable ASCII: what programs say after EHLO when they know no name of their own. */
+export const word: Rule = (octets, at) => {
+  const to = span(PRINTABLE, octets, at);
+  return to > at ? to : FAIL;
+};
+
+/** address-literal = "[" ( IPv4-address-literal / IPv6-address-literal / General-address-literal ) "]" */
+export const addressLiteral: Rule = (octets, at) => {
+  const digit = (CLASSES[octets[at + 1]!]! & DIGIT) !== 0;
+  const to = digit ? ipv4AddressLiteral(octets, at + 1) : taggedLiteral(octets, at + 1);
+  return to !== FAIL && octets[to] === RIGHT_BRACKET ? to + 1 : FAIL;
+};
+
+/** IPv4-address-literal = Snum 3("." Snum) */
+const ipv4AddressLiteral: Rule = (octets, at) => {
+  for (let count = 1; ; count++) {
+    at = snum(octets, at);
+    if (at === FAIL || count === 4) return at;
+    if (octets[at] !== DOT) return FAIL;
+    at += 1;
+  }
+};
+
+/** Snum = 1*3DIGIT, from 0 through 255 */
+const snum: Rule = (octets, at) => {
+  let value = 0;
+  const from = at;
+  while (at - from < 3 && (CLASSES[octets[at]!]! & DIGIT) !== 0) value = value * 10 + octets[at++]! - 0x30;
+  return at > from && value <= 255 ? at : FAIL;
+};
+
+/** IPv6-address-literal = "IPv6:" IPv6-addr / General-address-literal = Standardized-tag ":" 1*dcontent, Standardized-tag = Ldh-str */
+const taggedLiteral: Rule = (octets, at) => {
+  const tag = new Scan(octets, at);
+  if (tag.skipWord("IPV6:")) return ipv6Addr(octets, tag.at);
+  const colon = ldhStr(octets, at);
+  if (colon === FAIL || octets[colon - 1] === HYPHEN || octets[colon] !== COLON) return FAIL;
+  const to = span(DCONTENT, octets, colon + 1);
+  return to > colon + 1 ? to : FAIL;
+};
+
+/**
+ * IPv6-full   = IPv6-hex 7(":" IPv6-hex)
+ * IPv6-comp   = [IPv6-hex *5(":" IPv6-hex)] "::" [IPv6-hex *5(":" IPv6-hex)]      (6 groups at the most)
+ * IPv6v4-full = IPv6-hex 5(":" IPv6-hex) ":" IPv4-address-literal
+ * IPv6v4-comp = [IPv6-hex *3(":" IPv6-hex)] "::" [IPv6-hex *3(":" IPv6-hex) ":"] IPv4-address-literal   (4 groups at the most)
+ */
+const ipv6Addr: Rule = (octets, at) => {
+  let groups = 0;
+  let compressed = false;
+  for (;;) {
+    if (octets[at] === COLON && octets[at + 1] === COLON) {
+      if (compressed) return FAIL;
+      compressed = true;
+      at += 2;
+    } else if (groups > 0) {
+      if (octets[at] !== COLON) break;
+      at += 1;
+    }
+    const to = ipv6Hex(octets, at);
+    if (to !== FAIL && octets[to] === DOT) {
+      const most = compressed ? groups <= 4 : groups === 6;
+      return most ? ipv4AddressLiteral(octets, at) : FAIL;
+    }
+    if (to === FAIL) return compressed && octets[at - 2] === COLON && groups <= 6 ? at : FAIL;
+    groups += 1;
+    if (groups > 8) return FAIL;
+    at = to;
+  }
+  return (compressed ? groups <= 6 : groups === 8) ? at : FAIL;
+};
+
+/** IPv6-hex = 1*4HEXDIG */
+const ipv6Hex: Rule = (octets, at) => {
+  const from = at;
+  while (at - from < 4 && (CLASSES[octets[at]!]! & HEXDIG) !== 0) at += 1;
+  return at > from ? at : FAIL;
+};
+
+/** (ALPHA / DIGIT) *(ALPHA / DIGIT / "-"), in ASCII alone */
+const ldhStr: Rule = (octets, at) => {
+  const ascii = (octet: number, bit: number): boolean => (CLASSES[octet]! & (bit | NON_ASCII)) === bit;
+  if (!ascii(octets[at]!, LET_DIG)) return FAIL;
+  while ((CLASSES[octets[at]!]! & (LDH | NON_ASCII)) === LDH) at += 1;
+  return at;
+};
+
+/** Printable octets, non-ASCII ones, spaces and tabs, up to the line's end. */
+const line: Rule = (octets, at) => {
+  while ((CLASSES[octets[at]!]! & (PRINTABLE | NON_ASCII)) !== 0 || octets[at] === SP || octets[at] === 0x09) at += 1;
+  return octets[at] === CR || octets[at] === LF ? at : FAIL;
+};
+
+/** The position of the first octet that is not in a class. */
+function span(bit: number, octets: Uint8Array, at: number): number {
+  while ((CLASSES[octets[at]!]! & bit) !== 0) at += 1;
+  return at;
+}
