@@ -1,5 +1,6 @@
 // RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
 
+import type { Ehlo, Mail, ParameterValue, Rcpt } from "./command.js";
 import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import type { Moves, State, Transitions } from "./state.js";
@@ -28,11 +29,6 @@ export interface Row<A extends Asked = Asked> {
   readonly commutes?: true;
   /** Where an extension's verb is allowed; without it wherever a command is, changing nothing. */
   readonly in?: { readonly [S in State]?: Moves };
-}
-
-export type ParameterValue = string | number | true;
-export interface Parameters {
-  readonly [keyword: string]: ParameterValue;
 }
 
 /** A parameter of MAIL or RCPT. */
@@ -85,14 +81,13 @@ export interface Settings {
 
 /** What the two ends know of each other. One for each connection; changed by the rows' `agree` alone. */
 export interface Terms extends Settings {
-  /** The name after EHLO or HELO; undefined before. */
-  client: string | undefined;
-  /** Whether EHLO was said, and with it the extensions are in force (§2.2.1). */
-  extended: boolean;
+  /** How the client introduced itself. Only behind EHLO are the extensions in force (§2.2.1). */
+  hello: Ehlo | undefined;
   transaction: Transaction;
 }
 
+/** What was accepted so far of a mail transaction (§3.3). */
 export interface Transaction {
-  readonly parameters: Parameters;
-  recipients: number;
+  readonly mail: Mail;
+  readonly recipients: Rcpt[];
 }

@@ -1,6 +1,5 @@
 // Composes extensions into the look-up tables of a conversation, once (RFC 5321 §2.2).
 
-import { COMMANDS } from "./command.js";
 import type { Extension, Grammar, Parameter, Row, Settings } from "./extension.js";
 import { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 import { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
@@ -9,6 +8,7 @@ import { PIPELINING } from "./extensions/pipelining.js";
 import { SIZE } from "./extensions/size.js";
 import { LIMITS, type Limits } from "./limits.js";
 import { COMMAND_STATES, TRANSITIONS, type Moves, type State } from "./state.js";
+import { COMMANDS } from "./verbs.js";
 
 /** What is offered unless something else is asked for. SMTPUTF8 is not: an application has to be ready for such addresses. */
 export const DEFAULT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, HELP];

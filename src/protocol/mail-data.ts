@@ -1,10 +1,11 @@
 // One message while it is read: what is wanted of it, what is wrong with it, and the value that tells of it at its end.
 
-import type { Irregularity, Message } from "./command.js";
+import type { Parameters } from "./command.js";
 import { decoder, unstuff, type Decoder } from "./data.js";
-import type { Parameters, Settings } from "./extension.js";
+import type { Settings, Terms } from "./extension.js";
 import type { Input } from "./input.js";
 import { REPLIES, type Reply } from "./reply.js";
+import type { Irregularity, Message } from "./step.js";
 
 export class MailData {
   readonly #settings: Settings;
@@ -44,8 +45,8 @@ export class MailData {
     return over > 0 ? content.subarray(0, content.length - over) : content;
   }
 
-  message(parameters: Parameters): Message {
-    return { type: "message", size: this.#size, irregularities: irregularities(this.#decoder, parameters) };
+  message({ hello, transaction: { mail, recipients } }: Terms): Message {
+    return { type: "message", hello: hello!, mail, recipients, size: this.#size, irregularities: irregularities(this.#decoder, mail.parameters) };
   }
 
   /** Octets above what is taken (RFC 1870 §6.2). */

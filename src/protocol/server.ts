@@ -2,39 +2,16 @@
 // the oldest step that is owed an answer. There is no I/O in here, no clock and no callback; not pulling is backpressure.
 
 import { octetsOf } from "./bytes.js";
-import { newTransaction, type Command, type Connect, type Message } from "./command.js";
+import type { Command, Ehlo } from "./command.js";
 import type { Row, Settings, Terms } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
 import { formatReply, isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { Conversation, EXPECTED, inTransaction, READS, type State } from "./state.js";
+import type { Abort, AbortReason, Question, Step, Wait } from "./step.js";
 import { Scan, verb } from "./syntax.js";
-
-/** A piece of the message, dots unstuffed. A view of the octets that were lent to receive(): copy what is to be kept longer. */
-export interface Body { readonly type: "body"; readonly chunk: Uint8Array }
-/** The transaction that MAIL opened is over, and no message will come of it. Each opened one ends in `abort` or in `message`. */
-export interface Abort { readonly type: "abort"; readonly reason: AbortReason }
-export type AbortReason = "reset" | "closed" | "timed out" | "shut down" | "too many errors" | "too big" | "bare CR or LF" | "refused";
-/** Replies to send now, as one write. */
-export interface Output { readonly type: "output"; readonly octets: Uint8Array }
-
-/** What is owed a reply. */
-export type Question = Command | Connect | Message;
-export type Step =
-  | Question
-  | Body
-  | Abort
-  | Output
-  /** receive() more octets, or say that there are none: ended(). */
-  | { readonly type: "need-input" }
-  /** reply() to what was asked before; nothing more is read until then. */
-  | { readonly type: "need-reply" }
-  /** The session is over; close the connection. */
-  | { readonly type: "close" };
-
-/** Whom we wait for, and for what; it decides the timeout (§4.5.3.2). */
-export type Wait = "command" | "data" | "answer" | "nothing";
+import { newTransaction } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
@@ -58,7 +35,7 @@ export class Server {
 
   constructor(settings: Settings = defaultSettings()) {
     this.#settings = settings;
-    this.#terms = { ...settings, client: undefined, extended: false, transaction: newTransaction() };
+    this.#terms = { ...settings, hello: undefined, transaction: newTransaction() };
     this.#conversation = new Conversation(settings.grammar.transitions);
   }
 
@@ -66,14 +43,9 @@ export class Server {
     return this.#conversation.state;
   }
 
-  /** The name the client gave with EHLO or HELO. */
-  get client(): string | undefined {
-    return this.#terms.client;
-  }
-
-  /** Whether the client said EHLO, so that extensions are in force. */
-  get extended(): boolean {
-    return this.#terms.extended;
+  /** How the client introduced itself; undefined before EHLO and HELO. */
+  get hello(): Ehlo | undefined {
+    return this.#terms.hello;
   }
 
   get waitingFor(): Wait {
@@ -192,7 +164,7 @@ export class Server {
     const { owed, newest } = this.#conversation;
     if (newest === undefined) return true;
     const { limits } = this.#settings;
-    const room = Math.min(limits.rcptWindow, limits.recipients - this.#terms.transaction.recipients);
+    const room = Math.min(limits.rcptWindow, limits.recipients - this.#terms.transaction.recipients.length);
     return row?.commutes === true && row === this.#row(newest.type) && owed < room;
   }
 
@@ -207,7 +179,7 @@ export class Server {
   }
 
   #endOfData(data: MailData): Step | undefined {
-    const message = data.message(this.#terms.transaction.parameters);
+    const message = data.message(this.#terms);
     this.#data = undefined;
     this.#ask(message);
     if (data.refusal !== undefined) return this.#tooManyErrors(data.refusal) ? undefined : this.#answer(message, data.refusal);
@@ -276,7 +248,7 @@ export class Server {
   #put(given: Reply, row: Row | undefined): void {
     this.#output += formatReply(given, {
       enhanced: this.#settings.grammar.extensions.has("ENHANCEDSTATUSCODES"),
-      utf8: this.#terms.transaction.parameters["SMTPUTF8"] === true,
+      utf8: this.#terms.transaction.mail.parameters["SMTPUTF8"] === true,
       lineOctets: this.#settings.limits.replyLineOctets,
     });
     this.#flush ||= row?.endsGroup === true;

@@ -17,8 +17,8 @@ const ANY_TIME = { EHLO: GREETED, HELO: GREETED, NOOP: SAME, VRFY: SAME, EXPN: S
 
 /** Upper case: a verb on the wire. Lower case: the engine's own question ("may it connect?", "is the message taken?"). */
 export const TRANSITIONS: Transitions = {
-  connect: { connect: { 2: "hello", 5: "refused" } },
-  refused: { QUIT: { 2: "closed" } }, // §3.1: after a 554 greeting we wait for QUIT
+  connect: { connect: { 2: "hello", 4: "refused", 5: "refused" } },
+  refused: { QUIT: { 2: "closed" } }, // §3.1: after a greeting that is a refusal we wait for QUIT
   hello: { ...ANY_TIME, RSET: SAME },
   ready: { ...ANY_TIME, RSET: SAME, MAIL: { 2: "mail" } },
   mail: { ...ANY_TIME, RSET: GREETED, RCPT: { 2: "rcpt" } },

@@ -1,8 +1,9 @@
 // HELP, RFC 5321 §4.1.1.8. Optional, so it has a keyword in the answer to EHLO (§4.1.1.1). Its texts come from the composed rows.
 
-import { withString, type WithString } from "../command.js";
+import type { WithString } from "../command.js";
 import type { Extension, Terms } from "../extension.js";
 import { REPLIES, reply, type Reply } from "../reply.js";
+import { withString } from "../verbs.js";
 
 export const HELP: Extension = {
   keyword: "HELP",

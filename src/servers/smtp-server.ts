@@ -1,0 +1,133 @@
+// The base class that Python's users know: override processMessage. Built on the same hooks as any other strategy.
+
+import { hostname } from "node:os";
+import {
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, SMTPUTF8, settings, type Irregularity, type Limits, type LineEndings, type Message,
+} from "../protocol/index.js";
+import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
+import { Octets } from "./octets.js";
+
+export interface SMTPServerOptions {
+  /** Octets; 0 for no limit. 33,554,432 if not given. */
+  readonly dataSizeLimit?: number;
+  /** Offers SMTPUTF8, so that addresses may be more than ASCII (RFC 6531). */
+  readonly enableSMTPUTF8?: boolean;
+  /** `data` is text: lines joined by LF, without the last line ending. Otherwise it is the octets as they came. */
+  readonly decodeData?: boolean;
+  /** The name in the greeting; the host's own if not given. */
+  readonly hostname?: string;
+  /** What to do with a bare CR or LF: "refuse" if not given. */
+  readonly lineEndings?: LineEndings;
+  readonly limits?: Partial<Limits>;
+  readonly maxConnections?: number;
+  /** How long close() waits for what is in flight, in milliseconds. */
+  readonly graceMs?: number;
+  /** For the operator, one line a call, fit for a terminal; standard error if not given. */
+  readonly log?: (line: string) => void;
+  /** Sees all octets as they come and go. */
+  readonly trace?: ServeOptions["trace"];
+}
+
+export interface MessageOptions {
+  /** The parameters of MAIL, as on the wire: ["SIZE=1000", "BODY=8BITMIME"]. */
+  readonly mailOptions: readonly string[];
+  /** Those of each RCPT, in the order of `rcpttos`. */
+  readonly rcptOptions: readonly (readonly string[])[];
+  /** The name given with EHLO or HELO. */
+  readonly client: string;
+  /** Octets. */
+  readonly size: number;
+  /** What was not as the RFC has it, and was passed on. */
+  readonly irregularities: readonly Irregularity[];
+}
+
+/** processMessage was not overridden. */
+export class NotImplementedError extends Error {
+  override readonly name = "NotImplementedError";
+}
+
+export class SMTPServer implements Strategy, AsyncDisposable {
+  readonly _localaddr: Address;
+  readonly _remoteaddr: Address | undefined;
+  protected readonly options: SMTPServerOptions;
+  readonly #listener: Listener;
+
+  /** Listens on construction. Addresses are [host, port]; port 0 is any that is free. The base does not use `remoteaddr`. */
+  constructor(localaddr: Address, remoteaddr?: Address, options: SMTPServerOptions = {}) {
+    this._localaddr = localaddr;
+    this._remoteaddr = remoteaddr;
+    this.options = options;
+    const { maxConnections, graceMs, trace } = options;
+    this.#listener = new Listener(localaddr, {
+      settings: settings({
+        hostname: options.hostname ?? hostname(),
+        extensions: options.enableSMTPUTF8 === true ? [...DEFAULT_EXTENSIONS, SMTPUTF8] : DEFAULT_EXTENSIONS,
+        limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
+        lineEndings: options.lineEndings ?? "refuse",
+      }),
+      strategy: this,
+      failed: (what, error, peer) => this.failed(what, error, peer),
+      trace,
+      ...(maxConnections !== undefined && { maxConnections }),
+      ...(graceMs !== undefined && { graceMs }),
+    });
+  }
+
+  /** Resolves with the addresses listened on: [["127.0.0.1", 8025], ["::1", 8025]]. Rejects if that fails. */
+  get listening(): Promise<readonly Address[]> {
+    return this.#listener.listening;
+  }
+
+  /** Accepts no more, finishes what is in flight, says 421 to the rest. */
+  close(): Promise<void> {
+    return this.#listener.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Override this. `mailfrom` is "<>" for the null sender; `data` is octets, or text with `decodeData`. Returning nothing means
+   * 250; a reply, or one as text, is sent instead. Throwing means 451: nothing is acknowledged that was not handled.
+   */
+  processMessage(_peer: Peer, _mailfrom: string, _rcpttos: string[], _data: Uint8Array | string, _options: MessageOptions): Eventually<Answer> {
+    throw new NotImplementedError("processMessage is not overridden");
+  }
+
+  /**
+   * The hooks for one connection. Override it for a say at any step, `{ ...super.session(peer), RCPT: (command) => … }`,
+   * or to take the body as it comes.
+   */
+  session(peer: Peer): Session {
+    const data = new Octets();
+    return {
+      body: (chunk) => data.append(chunk),
+      abort: () => void data.take(),
+      message: (message) => this.#process(peer, message, data.take()),
+    };
+  }
+
+  /** One line for the operator. Control characters in it are shown, not obeyed. */
+  protected log(line: string): void {
+    (this.options.log ?? console.error)(visible(`smtpd: ${line}`));
+  }
+
+  #process(peer: Peer, { hello, mail, recipients, size, irregularities }: Message, octets: Uint8Array): Eventually<Answer> {
+    const from = mail.reversePath === null ? "<>" : formatMailbox(mail.reversePath);
+    const to = recipients.map(({ forwardPath }) => formatMailbox(forwardPath));
+    const data = this.options.decodeData === true ? textOf(octets) : octets;
+    const mailOptions = parameterTexts(mail.parameters);
+    const rcptOptions = recipients.map(({ parameters }) => parameterTexts(parameters));
+    return this.processMessage(peer, from, to, data, { mailOptions, rcptOptions, client: hello.domain, size, irregularities });
+  }
+
+  protected failed(what: string, error: unknown, peer: Peer): void {
+    this.log(`${what} from ${peer.address} failed and was answered 451: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+  }
+}
+
+/** As in Python: lines joined by LF, the last line ending gone. What is not UTF-8 becomes U+FFFD. */
+function textOf(octets: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(octets).replaceAll("\r\n", "\n").replace(/\n$/, "");
+}

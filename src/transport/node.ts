@@ -1,0 +1,204 @@
+// node:net sockets as wires, and the listener that accepts them.
+
+import { lookup } from "node:dns/promises";
+import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
+import { formatReply, reply } from "../protocol/index.js";
+import { Connection, type ServeOptions, type Wire } from "./serve.js";
+import type { Peer } from "./strategy.js";
+
+/** [host, port], port 0 for any that is free; or the path of a unix socket. */
+export type Address = readonly [host: string, port: number] | string;
+
+export interface ListenOptions extends ServeOptions {
+  /** More connections than this hear 421. */
+  readonly maxConnections?: number;
+  /** How long close() waits for what is in flight. */
+  readonly graceMs?: number;
+}
+
+/** Connections at a time: twice what is asked of a small host. */
+export const MAX_CONNECTIONS = 4000;
+/** Between our last reply and the peer's closing. */
+const LINGER_MS = 5_000;
+const GRACE_MS = 30_000;
+/** Connections that hear 421 and have not closed yet; beyond them the kernel closes. */
+const MAX_REFUSED = 100;
+const TICK_MS = { least: 10, most: 1_000 };
+
+export class Listener {
+  /** Resolves with the addresses listened on; rejects where there are none. */
+  readonly listening: Promise<readonly Address[]>;
+  readonly #options: ListenOptions;
+  readonly #servers: NetServer[] = [];
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #clock: NodeJS.Timeout;
+  #closed: Promise<void> | undefined;
+
+  constructor(address: Address, options: ListenOptions) {
+    this.#options = options;
+    const { commandMs, dataBlockMs, messageMs, answerMs } = options.settings.limits;
+    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, answerMs) / 4;
+    this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
+    this.listening = this.#listen(address);
+  }
+
+  /** How many connections there are. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Accepts no more; lets every session finish what is in flight, says 421, closes; after `graceMs` at once. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #listen(address: Address): Promise<readonly Address[]> {
+    if (typeof address === "string") return [addressOf(await this.#bind({ path: address }))];
+    const [host, port] = address;
+    // A name may stand for several addresses, as "localhost" does for 127.0.0.1 and ::1: a client may use any of them.
+    const found = await lookup(host, { all: true });
+    const bound: Address[] = [];
+    let failure: unknown;
+    for (const { address: ip } of found) {
+      const free = bound[0]?.[1] ?? port; // with port 0, all get the port that the first one got
+      try {
+        bound.push(addressOf(await this.#bind({ host: ip, port: free as number })));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EADDRNOTAVAIL") return this.#giveUp(error);
+        failure = error;
+      }
+    }
+    return bound.length > 0 ? bound : this.#giveUp(failure);
+  }
+
+  #giveUp(error: unknown): never {
+    for (const server of this.#servers) server.close();
+    clearInterval(this.#clock);
+    throw error;
+  }
+
+  async #bind(where: { path: string } | { host: string; port: number }): Promise<NetServer> {
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
+    server.maxConnections = this.#max + MAX_REFUSED;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen(where, () => {
+        server.off("error", reject).on("error", (error) => this.#options.failed("listener", error, NOBODY));
+        resolve();
+      });
+    });
+    this.#servers.push(server);
+    return server;
+  }
+
+  get #max(): number {
+    return this.#options.maxConnections ?? MAX_CONNECTIONS;
+  }
+
+  #accept(socket: Socket): void {
+    socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
+    const { hostname, limits } = this.#options.settings;
+    if (this.#connections.size >= this.#max || this.#closed !== undefined) {
+      const busy = reply(421, "4.3.2", `${hostname} Too many connections`, "RFC 5321 §3.8");
+      socket.end(formatReply(busy, { enhanced: true, utf8: false, lineOctets: limits.replyLineOctets }));
+      lingering(socket);
+      return;
+    }
+    const wire = new SocketWire(socket);
+    let connection: Connection;
+    try {
+      connection = new Connection(wire, this.#options);
+    } catch (error) {
+      this.#options.failed("session", error, wire.peer);
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(socket, connection);
+    socket.on("data", (octets: Buffer) => connection.receive(octets));
+    socket.on("drain", () => connection.drained());
+    socket.on("end", () => connection.ended());
+    socket.on("close", () => {
+      this.#connections.delete(socket);
+      connection.ended();
+    });
+    connection.pump();
+    if (wire.mayFlow) socket.resume();
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    for (const connection of this.#connections.values()) connection.tick(nowMs);
+  }
+
+  async #close(): Promise<void> {
+    await this.listening.catch(() => {});
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const connection of this.#connections.values()) connection.shutdown();
+    const grace = setTimeout(() => {
+      for (const [socket, connection] of this.#connections) {
+        connection.shutdown(true);
+        lingering(socket);
+      }
+    }, this.#options.graceMs ?? GRACE_MS).unref();
+    await Promise.all(closed);
+    clearTimeout(grace);
+    clearInterval(this.#clock);
+  }
+}
+
+class SocketWire implements Wire {
+  readonly peer: Peer;
+  readonly #socket: Socket;
+  mayFlow = true;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.peer = {
+      address: plain(socket.remoteAddress ?? "local"),
+      port: socket.remotePort ?? 0,
+      localAddress: plain(socket.localAddress ?? "local"),
+      localPort: socket.localPort ?? 0,
+    };
+  }
+
+  write(octets: Uint8Array): boolean {
+    return this.#socket.destroyed || this.#socket.write(octets);
+  }
+
+  pause(): void {
+    this.mayFlow = false;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.mayFlow = true;
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.end();
+    lingering(this.#socket);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Our side is closed. What still comes is read away, so that our last reply is not lost to a reset; but not for ever. */
+function lingering(socket: Socket): void {
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.on("close", () => clearTimeout(timer));
+}
+
+const NOBODY: Peer = { address: "local", port: 0, localAddress: "local", localPort: 0 };
+
+/** An IPv4 address as such, where the kernel shows it within IPv6. */
+function plain(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
+}
+
+function addressOf(server: NetServer): Address {
+  const address = server.address() as AddressInfo | string;
+  return typeof address === "string" ? address : [address.address, address.port];
+}

@@ -1,0 +1,250 @@
+// The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
+// commands whose hooks answer at once costs no promise and no extra turn.
+
+import { parseReply, reply, REPLIES, Server, type Question, type Reply, type Settings } from "../protocol/index.js";
+import type { Answer, Eventually, Peer, Session, Strategy } from "./strategy.js";
+
+/** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
+export interface Wire {
+  readonly peer: Peer;
+  /** Sends octets. False: enough are waiting; call drained() when they are gone. */
+  write(octets: Uint8Array): boolean;
+  /** No more octets, please; and: go on. */
+  pause(): void;
+  resume(): void;
+  /** Sends what waits, then closes. */
+  close(): void;
+  /** Closes at once. */
+  destroy(): void;
+}
+
+export interface ServeOptions {
+  readonly settings: Settings;
+  readonly strategy: Strategy;
+  /** For the operator: a hook failed. */
+  readonly failed: (what: string, error: unknown, peer: Peer) => void;
+  /** Sees all octets as they come and go. */
+  readonly trace?: ((peer: Peer, from: "client" | "server", octets: Uint8Array) => void) | undefined;
+}
+
+interface Slot {
+  readonly question: Question;
+  answer: Answer;
+  settled: boolean;
+}
+
+type Blocked = "on the wire" | "on a body hook" | undefined;
+
+export class Connection {
+  readonly #wire: Wire;
+  readonly #options: ServeOptions;
+  readonly #engine: Server;
+  readonly #session: Session;
+  /** Questions whose answer is not there yet, or waits behind such a one. At most limits.rcptWindow. */
+  readonly #slots: Slot[] = [];
+  #blocked: Blocked;
+  #pumping = false;
+  #paused = false;
+  #over = false;
+  #waitBegan = -1;
+  #waitEnds = Infinity;
+  #messageEnds = Infinity;
+
+  constructor(wire: Wire, options: ServeOptions) {
+    this.#wire = wire;
+    this.#options = options;
+    this.#engine = new Server(options.settings);
+    this.#session = options.strategy.session(wire.peer);
+  }
+
+  /** Whether a transaction is open or a reply is owed. */
+  get busy(): boolean {
+    const { state, waitingFor } = this.#engine;
+    return waitingFor === "answer" || state === "mail" || state === "rcpt" || state === "data";
+  }
+
+  /** Goes on as far as it can. Call it once to begin. */
+  pump(): void {
+    if (this.#pumping || this.#over) return; // a hook that calls back finds the loop running
+    this.#pumping = true;
+    while (this.#blocked === undefined && this.#step());
+    this.#pumping = false;
+  }
+
+  /** Octets came. Only while the wire is not paused. */
+  receive(octets: Uint8Array): void {
+    if (this.#over) return;
+    this.#options.trace?.(this.#wire.peer, "client", octets);
+    this.#engine.receive(octets);
+    this.pump();
+  }
+
+  /** What was written has gone. */
+  drained(): void {
+    if (this.#blocked === "on the wire") this.#unblock();
+  }
+
+  /** The peer sends no more; or the connection is lost. */
+  ended(): void {
+    this.#engine.ended();
+    this.#unblock();
+  }
+
+  /** Ends the session: at the next boundary, or at once. */
+  shutdown(now = false): void {
+    this.#engine.shutdown(now);
+    if (now) this.#blocked = undefined;
+    this.pump();
+  }
+
+  /** Call it now and then, with the time in milliseconds of a clock that does not go back. */
+  tick(nowMs: number): void {
+    if (this.#over) return;
+    const { progress, timeoutMs, waitingFor } = this.#engine;
+    if (progress !== this.#waitBegan) {
+      this.#waitBegan = progress;
+      this.#waitEnds = nowMs + timeoutMs;
+    }
+    if (waitingFor !== "data") this.#messageEnds = Infinity;
+    else if (this.#messageEnds === Infinity) this.#messageEnds = nowMs + this.#options.settings.limits.messageMs;
+    if (nowMs < Math.min(this.#waitEnds, this.#messageEnds)) return;
+    if (this.#blocked === "on the wire") this.#wire.destroy(); // a peer that does not read hears no 421 either
+    this.#engine.timedOut();
+    this.#unblock();
+  }
+
+  #step(): boolean {
+    const step = this.#engine.next();
+    switch (step.type) {
+      case "need-input":
+        if (this.#paused) this.#wire.resume();
+        this.#paused = false;
+        return false;
+      case "need-reply":
+        return this.#pause();
+      case "output":
+        this.#options.trace?.(this.#wire.peer, "server", step.octets);
+        if (this.#wire.write(step.octets)) return true;
+        this.#blocked = "on the wire";
+        return this.#pause();
+      case "body":
+        return this.#body(step.chunk);
+      case "abort":
+        this.#tell("abort", () => this.#session.abort?.(step));
+        return true;
+      case "close":
+        return this.#finish();
+      default:
+        this.#ask(step as Question);
+        return true;
+    }
+  }
+
+  #ask(question: Question): void {
+    const answer = this.#guard(question.type, () => this.#call(question));
+    if (!isPromise(answer) && this.#slots.length === 0) return this.#reply(question, answer);
+    const slot: Slot = { question, answer: undefined, settled: !isPromise(answer) };
+    this.#slots.push(slot);
+    if (!isPromise(answer)) {
+      slot.answer = answer;
+      return;
+    }
+    const settle = (value: Answer): void => {
+      slot.answer = value;
+      slot.settled = true;
+      this.#settle();
+    };
+    answer.then(settle, (error) => settle(this.#failed(question.type, error)));
+  }
+
+  #call(question: Question): Eventually<Answer> {
+    if (question.type === "message" && this.#session.message === undefined) return REPLIES.notHandled;
+    const hooks = this.#session as { readonly [type: string]: ((step: Question) => Eventually<Answer>) | undefined };
+    return hooks[question.type]?.call(this.#session, question);
+  }
+
+  /** Passes on the answers that are there, in the order of the questions. */
+  #settle(): void {
+    while (this.#slots[0]?.settled) {
+      const { question, answer } = this.#slots.shift()!;
+      this.#reply(question, answer);
+    }
+    this.pump();
+  }
+
+  #reply(question: Question, answer: Answer): void {
+    try {
+      this.#engine.reply(toReply(answer));
+    } catch (error) {
+      this.#engine.reply(this.#failed(question.type, error));
+    }
+  }
+
+  #body(chunk: Uint8Array): boolean {
+    const answer = this.#guard("body", () => this.#session.body?.(chunk));
+    if (!isPromise(answer)) {
+      this.#mayRefuse(answer);
+      return true;
+    }
+    const settle = (value: Answer): void => {
+      this.#mayRefuse(value);
+      if (this.#blocked === "on a body hook") this.#unblock();
+    };
+    this.#blocked = "on a body hook";
+    answer.then(settle, (error) => settle(this.#failed("body", error)));
+    return this.#pause();
+  }
+
+  #mayRefuse(answer: Answer): void {
+    const refusal = this.#guard("body", () => toReply(answer));
+    if (refusal !== undefined) this.#engine.refuse(refusal as Reply);
+  }
+
+  #finish(): false {
+    this.#over = true;
+    this.#wire.close();
+    this.#tell("closed", () => this.#session.closed?.());
+    return false;
+  }
+
+  #unblock(): void {
+    this.#blocked = undefined;
+    this.pump();
+  }
+
+  #pause(): false {
+    if (!this.#paused) this.#wire.pause();
+    this.#paused = true;
+    return false;
+  }
+
+  /** A hook that has nothing to answer. */
+  #tell(what: string, hook: () => Eventually<Answer>): void {
+    const told = this.#guard(what, hook);
+    if (isPromise(told)) told.then(undefined, (error) => this.#failed(what, error));
+  }
+
+  #guard(what: string, hook: () => Eventually<Answer>): Eventually<Answer> {
+    try {
+      return hook();
+    } catch (error) {
+      return this.#failed(what, error);
+    }
+  }
+
+  /** The operator learns what happened; the peer only that something did. */
+  #failed(what: string, error: unknown): Reply {
+    this.#options.failed(what, error, this.#wire.peer);
+    return REPLIES.localError;
+  }
+}
+
+function isPromise(answer: Eventually<Answer>): answer is PromiseLike<Answer> {
+  return typeof answer === "object" && answer !== null && "then" in answer;
+}
+
+/** What a hook returned, as a reply that can be sent. Throws where it is none. */
+function toReply(answer: Answer): Reply | undefined {
+  if (typeof answer === "string") return parseReply(answer);
+  return answer ? reply(answer.code, answer.enhanced, answer.lines, answer.clause) : undefined;
+}

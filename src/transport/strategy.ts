@@ -1,0 +1,41 @@
+// What the author of a server sees: who has connected, and the hooks that answer.
+
+import type { Abort, Command, Connect, Message, Reply } from "../protocol/index.js";
+
+/** The other end of a connection. */
+export interface Peer {
+  /** An IPv4 or IPv6 address; "local" for a unix socket. */
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+export type Eventually<T> = T | PromiseLike<T>;
+
+/** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */
+export type Answer = Reply | string | void;
+
+/**
+ * What one connection does with what comes. Hooks are named after the engine's steps, the peer's commands in upper case; one that
+ * is not there answers as usual. An answer may be a promise; nothing more is read meanwhile, but for a window of RCPTs. A hook
+ * that throws or rejects is reported, and the peer hears 451.
+ */
+export type Session = {
+  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<Answer>;
+} & {
+  /** The greeting: 220, or a refusal (RFC 5321 §3.1). */
+  connect?(step: Connect): Eventually<Answer>;
+  /** A piece of the message; the next comes when the promise resolves. A reply refuses the message, and takes effect at its end. */
+  body?(chunk: Uint8Array): Eventually<Answer>;
+  /** The message is there. A 2yz reply takes responsibility for it. Without this hook it is refused with 451. */
+  message?(message: Message): Eventually<Answer>;
+  /** What MAIL opened ends without a message. Each accepted MAIL is followed by one `message` or one `abort`. */
+  abort?(abort: Abort): void;
+  /** The connection is over. The last call. */
+  closed?(): void;
+};
+
+export interface Strategy {
+  session(peer: Peer): Session;
+}
