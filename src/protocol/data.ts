@@ -103,6 +103,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         }
         position = "text";
         if (octet === LF) {
+          lineFrom = dotAt;
           if (dotAt < from) copied().add(octets, kept, kept, DOT);
         } else if (dotAt >= from && !state.discard) {
           copied().add(octets, kept, dotAt);
@@ -115,6 +116,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
           position = "end";
           break decode;
         }
+        lineFrom = dotAt;
         if (dotAt < from) copied().add(octets, kept, kept, DOT);
         if (dotAt < from - 1) copied().add(octets, kept, kept, CR);
         position = "cr"; // and that CR is bare, as the next turn finds

@@ -29,6 +29,8 @@ export interface Limits {
   readonly dataBlockMs: number;
   /** For one whole message: ten minutes of silence after every block would hold a connection for months. */
   readonly messageMs: number;
+  /** At a shutdown, for the client of a message just finished to say QUIT. */
+  readonly partingMs: number;
   /** §4.5.3.2.6: the client gives up after ten minutes; our strategy has to answer before that. */
   readonly answerMs: number;
 }
@@ -48,5 +50,6 @@ export const LIMITS: Limits = {
   commandMs: 300_000,
   dataBlockMs: 180_000,
   messageMs: 3_600_000,
+  partingMs: 2_000,
   answerMs: 540_000,
 };

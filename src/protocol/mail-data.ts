@@ -63,10 +63,10 @@ export class MailData {
 function irregularities({ lineOctets, longLines, bareCr, bareLf, bits }: Decoder, parameters: Parameters): readonly Irregularity[] {
   const undeclared = bits >= 0x80 && parameters["BODY"] !== "8BITMIME" && parameters["SMTPUTF8"] !== true;
   const all: Irregularity[] = [
-    { what: `lines of more than ${lineOctets} octets`, count: longLines, clause: "RFC 5321 §4.5.3.1.6" },
-    { what: "CRs without LF", count: bareCr, clause: "RFC 5321 §2.3.8" },
-    { what: "LFs without CR", count: bareLf, clause: "RFC 5321 §2.3.8" },
-    { what: "8-bit octets without BODY=8BITMIME", count: undeclared ? 1 : 0, clause: "RFC 5321 §2.4" },
+    { what: `line of more than ${lineOctets} octets`, count: longLines, clause: "RFC 5321 §4.5.3.1.6" },
+    { what: "CR without LF", count: bareCr, clause: "RFC 5321 §2.3.8" },
+    { what: "LF without CR", count: bareLf, clause: "RFC 5321 §2.3.8" },
+    { what: "8-bit data without BODY=8BITMIME", count: undeclared ? 1 : 0, clause: "RFC 5321 §2.4" },
   ];
   return all.filter(({ count }) => count > 0);
 }

@@ -30,7 +30,8 @@ export class Server {
   #output = "";
   #flush = false;
   #errors = 0;
-  #shutdown = false;
+  /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
+  #shutdown: "now" | "parting" | undefined;
   #progress = 0;
 
   constructor(settings: Settings = defaultSettings()) {
@@ -55,8 +56,9 @@ export class Server {
 
   /** How long that may take, in milliseconds; counted from when `progress` last changed. */
   get timeoutMs(): number {
-    const { answerMs, commandMs, dataBlockMs } = this.#settings.limits;
-    return { answer: answerMs, command: commandMs, data: dataBlockMs, nothing: Infinity }[this.waitingFor];
+    const { answerMs, commandMs, dataBlockMs, partingMs } = this.#settings.limits;
+    const forCommand = this.#shutdown !== undefined && !inTransaction(this.state) ? partingMs : commandMs;
+    return { answer: answerMs, command: forCommand, data: dataBlockMs, nothing: Infinity }[this.waitingFor];
   }
 
   /** Changes with every command, every block of mail data and every reply: a new wait begins. */
@@ -112,20 +114,23 @@ export class Server {
 
   /** `timeoutMs` have passed. */
   timedOut(): void {
-    if (this.state !== "closed") this.#hangUp("4.4.2", "Timeout", "RFC 5321 §4.5.3.2", "timed out");
+    if (this.state === "closed") return;
+    if (this.#shutdown === "parting" && !inTransaction(this.state)) this.#sayShutdown();
+    else this.#hangUp("4.4.2", "Timeout", "RFC 5321 §4.5.3.2", "timed out");
   }
 
-  /** Ends the session at the next boundary: what is in flight is finished, then 421 (§3.8). At once, if `now`. */
+  /** Ends the session with 421 (§3.8): what is in flight is finished before; not so if `now`. */
   shutdown(now = false): void {
-    this.#shutdown = true;
-    if (now && this.state !== "closed") this.#sayShutdown();
+    if (this.state === "closed") return;
+    if (now) this.#sayShutdown();
+    else this.#shutdown ??= this.#conversation.owed > 0 || inTransaction(this.state) || this.#output !== "" ? "parting" : "now";
   }
 
   #read(): Step | undefined {
     const { owed } = this.#conversation;
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.#ask({ type: "connect" });
     if (READS[this.state] === "data") return owed > 0 ? NEED_REPLY : this.#readData();
-    if (this.#shutdown && owed === 0 && !inTransaction(this.state)) return this.#sayShutdown();
+    if (this.#shutdown === "now") return this.#sayShutdown();
     return this.#readLine();
   }
 
@@ -139,6 +144,7 @@ export class Server {
     const name = found === "line" ? verb(scan) : "";
     const row = VERB.test(name) ? this.#row(name) : undefined;
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
+    if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const parsed = this.#problem(found, name, row) ?? row!.parse!(scan, this.#terms);
     if (isReply(parsed) && this.#conversation.owed > 0) return NEED_REPLY; // our refusals do not overtake answers
     this.#input.takeLine();

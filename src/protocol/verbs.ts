@@ -31,15 +31,8 @@ function hello(type: Ehlo["type"], ok: (terms: Terms) => Reply): Row<Ehlo> {
     syntax: `${type} hostname`,
     endsGroup: true,
     parse: (scan, { strict }) => {
-      const from = scan.skipSpaces() ? scan.at : scan.octets.length;
-      let name = scan.take(host);
-      // A program that knows no name of its own still has something to send: §4.1.4 forbids to refuse mail for that.
-      if (!strict && (name === undefined || !(scan.skipSpaces() || scan.atEnd))) {
-        scan.at = from;
-        name = scan.take(word);
-      }
-      const complete = strict ? atEnd(scan) : scan.skipSpaces() || scan.atEnd;
-      return name === undefined || !complete || !isAscii(name) ? badSyntax(`${type} hostname`) : { type, domain: name };
+      const name = scan.skipSpaces() ? (strict ? hostAlone(scan) : hostOrWord(scan)) : undefined;
+      return name !== undefined && isAscii(name) ? { type, domain: name } : badSyntax(`${type} hostname`);
     },
     format: (command) => `${type} ${command.domain}`,
     ok: (_, terms) => ok(terms),
@@ -137,9 +130,30 @@ export function badSyntax(syntax: string, like: Reply = REPLIES.parameterSyntax)
   return reply(like.code, like.enhanced, `Syntax: ${syntax}`, like.clause);
 }
 
+/** The end of the line, where trailing white space is tolerated (§4.1.1). */
 function atEnd(scan: Scan): boolean {
-  scan.skipSpaces(); // §4.1.1: trailing white space is tolerated
+  scan.skipSpaces();
   return scan.atEnd;
+}
+
+/** White space, or the end of the line. */
+function delimited(scan: Scan): boolean {
+  return scan.skipSpaces() || scan.atEnd;
+}
+
+function hostAlone(scan: Scan): string | undefined {
+  const name = scan.take(host);
+  return atEnd(scan) ? name : undefined;
+}
+
+/** A program that knows no name of its own still says something; §4.1.4 forbids to refuse mail for that. */
+function hostOrWord(scan: Scan): string | undefined {
+  const from = scan.at;
+  const name = scan.take(host);
+  if (name !== undefined && delimited(scan)) return name;
+  scan.at = from;
+  const other = scan.take(word);
+  return delimited(scan) ? other : undefined;
 }
 
 /** The EHLO lines of all that is offered. */
@@ -152,7 +166,7 @@ function pathAfter<P>(scan: Scan, { strict }: Terms, preposition: string, rule: 
   if (!scan.skipSpaces() || !scan.skipWord(preposition) || !scan.skip(COLON)) return undefined;
   if (!strict) scan.skipSpaces();
   const found = scan.octet === LESS_THAN || strict ? rule(scan) : mailbox(scan);
-  return scan.skipSpaces() || scan.atEnd ? found : undefined;
+  return delimited(scan) ? found : undefined;
 }
 
 /** *( SP esmtp-keyword ["=" esmtp-value] ) up to the end of the line. */
@@ -162,7 +176,7 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
   while (!atEnd(scan)) {
     const keyword = scan.take(esmtpKeyword)?.toUpperCase();
     const value = scan.skip(EQUALS) ? scan.take(esmtpValue) ?? "" : undefined;
-    if (keyword === undefined || value === "" || !(scan.skipSpaces() || scan.atEnd)) return REPLIES.parameterSyntax;
+    if (keyword === undefined || value === "" || !delimited(scan)) return REPLIES.parameterSyntax;
     const parameter = terms.hello?.type === "EHLO" ? known.get(keyword) : undefined; // §4.1.1.2: only if extensions were negotiated
     if (parameter === undefined) return REPLIES.parameterUnknown;
     if (Object.hasOwn(given, keyword)) return REPLIES.parameterTwice;

@@ -28,7 +28,7 @@ export class DebuggingServer extends SMTPServer {
     const envelope = { peer, mailfrom, rcpttos, data: data as Uint8Array, ...options };
     await this.#print(FORMATS[this.#format](envelope, this.#output.isTTY === true));
     for (const { what, count, clause } of options.irregularities) {
-      this.log(`message from ${peer.address}: ${count} ${what} (${clause})`);
+      this.log(`message from ${peer.address}: ${count}x ${what} (${clause})`);
     }
   }
 

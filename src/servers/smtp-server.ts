@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, SMTPUTF8, settings, type Irregularity, type Limits, type LineEndings, type Message,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, SMTPUTF8, settings, type AbortReason, type Irregularity, type Limits, type LineEndings, type Message,
 } from "../protocol/index.js";
 import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
 import { Octets } from "./octets.js";
@@ -24,6 +24,8 @@ export interface SMTPServerOptions {
   readonly graceMs?: number;
   /** For the operator, one line a call, fit for a terminal; standard error if not given. */
   readonly log?: (line: string) => void;
+  /** A message was taken, and 250 said. */
+  readonly accepted?: ServeOptions["accepted"];
   /** Sees all octets as they come and go. */
   readonly trace?: ServeOptions["trace"];
 }
@@ -57,7 +59,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
-    const { maxConnections, graceMs, trace } = options;
+    const { maxConnections, graceMs, accepted, trace } = options;
     this.#listener = new Listener(localaddr, {
       settings: settings({
         hostname: options.hostname ?? hostname(),
@@ -67,6 +69,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       }),
       strategy: this,
       failed: (what, error, peer) => this.failed(what, error, peer),
+      accepted,
       trace,
       ...(maxConnections !== undefined && { maxConnections }),
       ...(graceMs !== undefined && { graceMs }),
@@ -103,7 +106,10 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     const data = new Octets();
     return {
       body: (chunk) => data.append(chunk),
-      abort: () => void data.take(),
+      abort: ({ reason }) => {
+        data.take();
+        if (FAULTS.includes(reason)) this.log(`message from ${peer.address} refused: ${reason}`);
+      },
       message: (message) => this.#process(peer, message, data.take()),
     };
   }
@@ -126,6 +132,9 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this.log(`${what} from ${peer.address} failed and was answered 451: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
   }
 }
+
+/** What is wrong with a message itself: its author wants to know, even where the program that sent it does not tell. */
+const FAULTS: readonly AbortReason[] = ["too big", "bare CR or LF"];
 
 /** As in Python: lines joined by LF, the last line ending gone. What is not UTF-8 becomes U+FFFD. */
 function textOf(octets: Uint8Array): string {

@@ -36,8 +36,8 @@ export class Listener {
 
   constructor(address: Address, options: ListenOptions) {
     this.#options = options;
-    const { commandMs, dataBlockMs, messageMs, answerMs } = options.settings.limits;
-    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, answerMs) / 4;
+    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs } = options.settings.limits;
+    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
     this.listening = this.#listen(address);
   }

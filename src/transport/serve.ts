@@ -23,6 +23,8 @@ export interface ServeOptions {
   readonly strategy: Strategy;
   /** For the operator: a hook failed. */
   readonly failed: (what: string, error: unknown, peer: Peer) => void;
+  /** A message was taken: its 2yz is on the way. */
+  readonly accepted?: ((peer: Peer) => void) | undefined;
   /** Sees all octets as they come and go. */
   readonly trace?: ((peer: Peer, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
@@ -174,7 +176,9 @@ export class Connection {
 
   #reply(question: Question, answer: Answer): void {
     try {
-      this.#engine.reply(toReply(answer));
+      const given = toReply(answer);
+      this.#engine.reply(given);
+      if (question.type === "message" && (given === undefined || given.code < 300)) this.#options.accepted?.(this.#wire.peer);
     } catch (error) {
       this.#engine.reply(this.#failed(question.type, error));
     }

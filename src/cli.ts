@@ -1,0 +1,167 @@
+#!/usr/bin/env node
+// The command: what `python -m smtpd` was.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { Dialogue } from "./dialogue.js";
+import { DebuggingServer, SMTPServer, type Address, type DebuggingServerOptions } from "./index.js";
+
+const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [localhost:localport [remotehost:remoteport]]
+
+    -n, --nosetuid        Stay the user that started it; otherwise root becomes "nobody".
+    -V, --version         Print the version and exit.
+    -c, --class CLASS     DebuggingServer, SMTPServer, or a class of yours: ./my-server.js for its default export,
+                          ./my-server.js:Name for a named one. Default: PureProxy.
+    -s, --size LIMIT      The largest message taken, in octets; 0 for no limit. Default: 33554432.
+    -u, --smtputf8        Offer SMTPUTF8.
+    -d, --debug           Print the dialogue on standard error.
+    -h, --help            Print this and exit.
+        --format FORMAT   How DebuggingServer prints: text, python or json. Default: text.
+        --line-endings P  A bare CR or LF is refused, made CRLF, or passed on: refuse, normalise or pass. Default: refuse.
+        --exit-after N    End when N messages have been accepted.
+
+localhost:localport is where to listen, by default localhost:8025; also [::1]:8025, :8025 for all of IPv4, port 0 for
+any that is free, unix:/path for a unix socket. remotehost:remoteport is where a proxy sends to, by default localhost:25.`;
+
+const OPTIONS = {
+  nosetuid: { type: "boolean", short: "n" },
+  version: { type: "boolean", short: "V" },
+  class: { type: "string", short: "c", default: "PureProxy" },
+  size: { type: "string", short: "s" },
+  smtputf8: { type: "boolean", short: "u" },
+  debug: { type: "boolean", short: "d" },
+  help: { type: "boolean", short: "h" },
+  format: { type: "string", default: "text" },
+  "line-endings": { type: "string", default: "refuse" },
+  "exit-after": { type: "string" },
+} as const;
+
+/** What a class of the user's has to be. */
+type ServerClass = new (localaddr: Address, remoteaddr: Address, options: DebuggingServerOptions) => SMTPServer;
+
+const CLASSES: { readonly [name: string]: ServerClass } = { SMTPServer, DebuggingServer };
+const NOT_YET = ["PureProxy", "MailmanProxy"];
+
+/** The command line is wrong: its message goes out with the usage, or without. */
+class Refused extends Error {
+  readonly usage: boolean;
+
+  constructor(message: string, usage = true) {
+    super(message);
+    this.usage = usage;
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return void process.stdout.write(`${USAGE}\n`);
+  if (values.version === true) return void process.stdout.write(`smtpd ${version()}\n`);
+  if (positionals.length > 2) throw new Refused(`Invalid arguments: ${positionals.join(", ")}`);
+  const size = values.size === undefined ? undefined : number(values.size, "Invalid size");
+  const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages");
+  const local = address(positionals[0] ?? "localhost:8025", "local");
+  const remote = address(positionals[1] ?? "localhost:25", "remote");
+  const Server = await serverClass(values.class);
+
+  let accepted = 0;
+  const server = new Server(local, remote, {
+    ...(size !== undefined && { dataSizeLimit: size }),
+    enableSMTPUTF8: values.smtputf8 === true,
+    format: oneOf(values.format, ["text", "python", "json"], "Invalid format"),
+    lineEndings: oneOf(values["line-endings"], ["refuse", "normalise", "pass"], "Invalid line endings"),
+    trace: values.debug === true ? new Dialogue((line) => process.stderr.write(`${line}\n`)).trace : undefined,
+    accepted: () => {
+      accepted += 1;
+      if (accepted === exitAfter) void server.close();
+    },
+  });
+  const addresses = await listening(server, positionals[0] ?? "localhost:8025");
+  if (values.nosetuid !== true) becomeNobody();
+  process.stderr.write(`smtpd: ${Server.name} listening on ${addresses.map(written).join(" and ")}\n`);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void server.close());
+}
+
+function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new Refused((error as Error).message);
+  }
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version;
+}
+
+function number(text: string, what: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new Refused(`${what}: ${text}`, false);
+  return Number(text);
+}
+
+function oneOf<T extends string>(text: string, choices: readonly T[], what: string): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw new Refused(`${what}: ${text}; it is one of ${choices.join(", ")}`);
+  return found;
+}
+
+/** host:port, [host]:port, or unix:/path. */
+function address(spec: string, which: "local" | "remote"): Address {
+  if (spec.startsWith("unix:/")) return spec.slice("unix:".length);
+  const [, bracketed, bare, port] = /^(?:\[([^\]]*)\]|([^:]*)):(.*)$/.exec(spec) ?? [];
+  if (port === undefined) throw new Refused(`Bad ${which} spec: ${spec}`);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) throw new Refused(`Bad ${which} port: ${spec}`);
+  return [(bracketed ?? bare) || "0.0.0.0", Number(port)];
+}
+
+function written(where: Address): string {
+  if (typeof where === "string") return where;
+  return where[0].includes(":") ? `[${where[0]}]:${where[1]}` : `${where[0]}:${where[1]}`;
+}
+
+/** A class by name, with or without "smtpd." in front, or from a file: ./my-server.js, ./my-server.js:Name. */
+async function serverClass(name: string): Promise<ServerClass> {
+  const known = name.replace(/^smtpd\./, "");
+  if (Object.hasOwn(CLASSES, known)) return CLASSES[known]!;
+  if (NOT_YET.includes(known)) throw new Refused(`${known} is not part of this version; -c DebuggingServer is.`, false);
+  const [, path, member = "default"] = /^(.*?\.[cm]?js)(?::(\w+))?$/.exec(name) ?? [];
+  if (path === undefined) throw new Refused(`Unknown class: ${name}`);
+  const module = (await import(pathToFileURL(resolve(path)).href).catch((error: unknown) => {
+    throw new Refused(`Cannot load ${path}: ${(error as Error).message}`, false);
+  })) as { readonly [member: string]: unknown };
+  const found = module[member];
+  if (typeof found !== "function") throw new Refused(`${path} has no class as its export "${member}"`, false);
+  if (!(found.prototype instanceof SMTPServer)) throw new Refused(`The export "${member}" of ${path} does not extend SMTPServer`, false);
+  return found as ServerClass;
+}
+
+async function listening(server: SMTPServer, spec: string): Promise<readonly Address[]> {
+  try {
+    return await server.listening;
+  } catch (error) {
+    throw new Refused(`Cannot listen on ${spec}: ${(error as Error).message}`, false);
+  }
+}
+
+/** Gives up root: groups first, while that is still allowed. */
+function becomeNobody(): void {
+  try {
+    process.setgroups!([]);
+    try {
+      process.setgid!("nogroup");
+    } catch {
+      process.setgid!("nobody");
+    }
+    process.setuid!("nobody");
+  } catch {
+    throw new Refused('Cannot setuid "nobody"; try running with -n option.', false);
+  }
+}
+
+process.stderr.on("error", () => {}); // nobody reads it: no reason to stop
+main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof Refused)) throw error;
+  process.stderr.write(`${error.usage ? `${USAGE}\n` : ""}${error.message}\n`);
+  process.exit(1);
+});

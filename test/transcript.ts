@@ -1,0 +1,133 @@
+// Reads dialogues out of Markdown. In a fence marked `smtp`:
+//
+//   C: octets of the client and CRLF; \r \n \t \0 \\ \xNN stand for octets, a \ at the end for "no CRLF here"
+//   S: a line of the server's
+//   >  something that happens (drive.ts); of the kinds that a dialogue names, all have to be named
+//   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message")
+//   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end"
+//
+// Behind the word `smtp` stand settings: strict, line-endings=normalise, smtputf8, limits.recipients=2.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { DEFAULT_EXTENSIONS, settings, SMTPUTF8, type LineEndings, type Settings } from "../dist/protocol/index.js";
+import { Drive } from "./drive.js";
+import { splits } from "./splits.js";
+
+export interface Transcript {
+  readonly file: string;
+  readonly title: string;
+  /** The text between the title and the fence. */
+  readonly prose: string;
+  readonly settings: Settings;
+  readonly answers: ReadonlyMap<string, string>;
+  readonly turns: readonly Turn[];
+  readonly happens: readonly string[];
+}
+
+/** What comes in, and all that is said until something comes in again. */
+interface Turn {
+  event: string | undefined;
+  client: number[];
+  server: string;
+}
+
+export function transcripts(directory: URL): Transcript[] {
+  return readdirSync(directory)
+    .filter((file) => file.endsWith(".md"))
+    .sort()
+    .flatMap((file) => readTranscripts(file, readFileSync(new URL(file, directory), "utf8")));
+}
+
+export function readTranscripts(file: string, markdown: string): Transcript[] {
+  return markdown.split(/^## /m).slice(1).flatMap((section) => {
+    const title = section.slice(0, section.indexOf("\n"));
+    const fences = [...section.matchAll(/^```smtp ?(.*)\n([^]*?)^```$/gm)];
+    const prose = section.slice(title.length, fences[0]?.index);
+    return fences.map(([, options, text]) => ({ file, title, prose, settings: settingsOf(options!), ...dialogue(text!) }));
+  });
+}
+
+/** Runs a dialogue whole, octet by octet and at every two-way split of everything the client says. Gives the number of runs. */
+export function play(transcript: Transcript): number {
+  let runs = 0;
+  for (const [index, { client }] of transcript.turns.entries()) {
+    for (const segments of splits(Uint8Array.from(client))) {
+      if (segments.length <= 1 && index > 0) continue; // whole: once is enough
+      playOnce(transcript, index, segments);
+      runs += 1;
+    }
+  }
+  return runs;
+}
+
+function playOnce({ settings, answers, turns, happens }: Transcript, cut: number, segments: readonly Uint8Array[]): void {
+  const drive = new Drive(settings, { answers });
+  for (const [index, { event, client, server }] of turns.entries()) {
+    if (event !== undefined) EVENTS[event]!(drive);
+    for (const segment of index === cut ? segments : [Uint8Array.from(client)]) {
+      if (segment.length > 0) drive.feed(segment);
+    }
+    const said = drive.takeReplies();
+    if (said !== server) throw new Error(`turn ${index + 1}, ${segments.length} segments\n${difference(server, said)}`);
+  }
+  const kinds = new Set(happens.map(kindOf));
+  const happened = drive.log.filter((line) => kinds.has(kindOf(line)));
+  if (happened.join("\n") !== happens.join("\n")) throw new Error(difference(happens.join("\n"), happened.join("\n")));
+}
+
+const EVENTS: { readonly [event: string]: (drive: Drive) => void } = {
+  timeout: (drive) => (drive.server.timedOut(), drive.run()),
+  shutdown: (drive) => (drive.server.shutdown(), drive.run()),
+  "shutdown now": (drive) => (drive.server.shutdown(true), drive.run()),
+  end: (drive) => (drive.server.ended(), drive.run()),
+};
+
+function dialogue(text: string): Pick<Transcript, "answers" | "turns" | "happens"> {
+  const answers = new Map<string, string>();
+  const happens: string[] = [];
+  const turns: Turn[] = [{ event: undefined, client: [], server: "" }];
+  for (const line of text.split("\n").filter((each) => each !== "")) {
+    const mark = line.slice(0, line.startsWith(">") || line.startsWith("!") ? 1 : 2);
+    const rest = line.slice(mark.length).replace(/^ /, "");
+    const turn = turns.at(-1)!;
+    if (mark === "S:") turn.server += `${rest}\r\n`;
+    else if (mark === ">") happens.push(rest);
+    else if (mark === "A:") answers.set(...(rest.split(" -> ") as [string, string]));
+    else if (mark === "!") turns.push({ event: rest, client: [], server: "" });
+    else if (mark === "C:" && turn.server === "" && turns.length > 1) turn.client.push(...clientOctets(rest));
+    else if (mark === "C:") turns.push({ event: undefined, client: clientOctets(rest), server: "" });
+    else throw new Error(`what is "${line}"?`);
+  }
+  return { answers, turns, happens };
+}
+
+function clientOctets(text: string): number[] {
+  const complete = !text.endsWith("\\") || text.endsWith("\\\\");
+  const octets = Buffer.from(complete ? text : text.slice(0, -1)).toString("latin1");
+  const unescaped = octets.replace(/\\(x[0-9a-f]{2}|.)/g, (_, escape: string) => ESCAPES[escape] ?? String.fromCharCode(parseInt(escape.slice(1), 16)));
+  return [...Buffer.from(unescaped, "latin1"), ...(complete ? [13, 10] : [])];
+}
+
+const ESCAPES: { readonly [escape: string]: string } = { r: "\r", n: "\n", t: "\t", 0: "\0", "\\": "\\" };
+
+function settingsOf(options: string): Settings {
+  const words = options.split(" ").filter((word) => word !== "").map((word) => word.split("=") as [string, string?]);
+  const limits = words.filter(([name]) => name.startsWith("limits.")).map(([name, value]) => [name.slice("limits.".length), Number(value)]);
+  const given = Object.fromEntries(words) as { readonly [name: string]: string | undefined };
+  return settings({
+    hostname: "foo.com",
+    strict: "strict" in given,
+    limits: Object.fromEntries(limits),
+    lineEndings: (given["line-endings"] ?? "refuse") as LineEndings,
+    extensions: "plain" in given ? [] : "smtputf8" in given ? [...DEFAULT_EXTENSIONS, SMTPUTF8] : DEFAULT_EXTENSIONS,
+  });
+}
+
+/** The first word; a command by its verb. */
+function kindOf(line: string): string {
+  return line.split(/[ ,]/, 1)[0]!;
+}
+
+function difference(expected: string, actual: string): string {
+  return `--- expected\n${expected}\n--- was\n${actual}`;
+}
