@@ -63,14 +63,16 @@ async function main(args: readonly string[]): Promise<void> {
   const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages");
   const local = address(positionals[0] ?? "localhost:8025", "local");
   const remote = address(positionals[1] ?? "localhost:25", "remote");
+  const format = oneOf(values.format, ["text", "python", "json"], "Invalid format");
+  const lineEndings = oneOf(values["line-endings"], ["refuse", "normalise", "pass"], "Invalid line endings");
   const Server = await serverClass(values.class);
 
   let accepted = 0;
   const server = new Server(local, remote, {
     ...(size !== undefined && { dataSizeLimit: size }),
     enableSMTPUTF8: values.smtputf8 === true,
-    format: oneOf(values.format, ["text", "python", "json"], "Invalid format"),
-    lineEndings: oneOf(values["line-endings"], ["refuse", "normalise", "pass"], "Invalid line endings"),
+    format,
+    lineEndings,
     trace: values.debug === true ? new Dialogue((line) => process.stderr.write(`${line}\n`)).trace : undefined,
     accepted: () => {
       accepted += 1;

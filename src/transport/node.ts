@@ -130,9 +130,9 @@ export class Listener {
   }
 
   async #close(): Promise<void> {
+    for (const connection of this.#connections.values()) connection.shutdown(); // now: one may be in the middle of its last reply
     await this.listening.catch(() => {});
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const connection of this.#connections.values()) connection.shutdown();
     const grace = setTimeout(() => {
       for (const [socket, connection] of this.#connections) {
         connection.shutdown(true);

@@ -1,0 +1,244 @@
+// The command, started as a user starts it.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Address } from "../dist/index.js";
+import { Client, eventually, PATIENCE_MS } from "./client.js";
+
+const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+const running: ChildProcess[] = [];
+
+class Command {
+  readonly process: ChildProcess;
+  stdout = "";
+  stderr = "";
+
+  constructor(args: readonly string[], stdio: "pipe" | number = "pipe", env: NodeJS.ProcessEnv = {}) {
+    this.process = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", stdio, "pipe"], env: { ...process.env, ...env } });
+    running.push(this.process);
+    this.process.stdout?.on("data", (octets: Buffer) => (this.stdout += octets.toString()));
+    this.process.stderr!.on("data", (octets: Buffer) => (this.stderr += octets.toString()));
+  }
+
+  /** The exit code. */
+  async ended(): Promise<number | null> {
+    if (this.process.exitCode === null) await once(this.process, "close", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return this.process.exitCode;
+  }
+
+  async listening(): Promise<Address> {
+    await eventually(() => /listening on/.test(this.stderr) || this.process.exitCode !== null, `it listens: ${this.stderr}`);
+    const [, host, port] = /listening on \[?([^\]\s]*?)\]?:(\d+)/.exec(this.stderr) ?? [];
+    assert.ok(host, this.stderr);
+    return [host!, Number(port)];
+  }
+
+  async connect(): Promise<Client> {
+    return Client.connect(await this.listening());
+  }
+}
+
+const DEBUGGING = ["-n", "-c", "DebuggingServer"];
+
+async function refused(args: readonly string[]): Promise<string> {
+  const command = new Command(args);
+  assert.is(await command.ended(), 1, `${args.join(" ")}: ${command.stderr}`);
+  assert.is(command.stdout, "");
+  return command.stderr;
+}
+
+test.after.each(() => {
+  for (const each of running.splice(0)) if (each.exitCode === null) each.kill("SIGKILL");
+});
+
+test("it prints a message, and Ctrl-C ends it cleanly", async () => {
+  const command = new Command([...DEBUGGING, "127.0.0.1:0"]);
+  const client = await command.connect();
+  assert.match(await client.deliver("Subject: hello\r\n\r\n..dot"), /^250/);
+  assert.is(command.stdout, "---------- MESSAGE FOLLOWS ----------\nSubject: hello\nX-Peer: 127.0.0.1\n\n.dot\n------------ END MESSAGE ------------\n");
+  command.process.kill("SIGINT");
+  assert.match(await client.closed(), /421 4.3.2 /);
+  assert.is(await command.ended(), 0);
+  assert.match(command.stderr, /^smtpd: DebuggingServer listening on 127.0.0.1:\d+\n$/);
+});
+
+test("SIGTERM lets a message be finished", async () => {
+  const command = new Command([...DEBUGGING, "127.0.0.1:0"]);
+  const client = await command.connect();
+  await client.upToData();
+  command.process.kill("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.match(await client.say("the end", "."), /^250/);
+  assert.match(await client.say("QUIT"), /^221/);
+  assert.is(await command.ended(), 0);
+  assert.match(command.stdout, /the end/);
+});
+
+test("--exit-after", async () => {
+  const command = new Command([...DEBUGGING, "--exit-after", "2", "127.0.0.1:0"]);
+  const client = await command.connect();
+  assert.match(await client.deliver("one"), /^250/);
+  assert.match(await client.deliver("two"), /^250/);
+  assert.match(await client.say("QUIT"), /^221/);
+  assert.is(await command.ended(), 0);
+});
+
+test("-d prints the dialogue, who says what, control characters shown", async () => {
+  const command = new Command([...DEBUGGING, "-d", "127.0.0.1:0"]);
+  const client = await command.connect();
+  await client.say("NOOP \x1b[31m");
+  await client.say("NOOP grüße");
+  client.send("x".repeat(1500));
+  await client.say("y");
+  await client.say("QUIT");
+  await eventually(() => /221/.test(command.stderr), "the last reply is printed");
+  const lines = command.stderr.split("\n").slice(1).map((line) => line.replace(/^127\.0\.0\.1:\d+ /, ""));
+  assert.match(lines[0]!, /^S: 220 /);
+  assert.is(lines[1], "C: NOOP \\x1b[31m");
+  assert.is(lines[2], "S: 501 5.5.4 Syntax: NOOP [SP string]");
+  assert.is(lines[3], "C: NOOP grüße");
+  assert.is(lines[5], `C: ${"x".repeat(1000)}`);
+  assert.is(lines[6], `C: ${"x".repeat(500)}y`);
+});
+
+test("-u, -s, --format, --line-endings", async () => {
+  const command = new Command(["-nu", "-cDebuggingServer", "-s", "1000", "--format=json", "--line-endings", "pass", "127.0.0.1:0"]);
+  const client = await command.connect();
+  await client.say("EHLO x");
+  assert.match(client.received, /SIZE 1000\r\n[^]*SMTPUTF8/);
+  assert.match(await client.deliver("a\nb"), /^250/);
+  assert.is((JSON.parse(command.stdout) as { data: string }).data, "a\nb\r\n");
+});
+
+test("IPv6 in brackets, all of IPv4, a unix socket", async () => {
+  const everywhere = new Command([...DEBUGGING, ":0"]);
+  assert.is((await everywhere.listening())[0], "0.0.0.0");
+  const directory = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const path = join(directory, "socket");
+  const local = new Command([...DEBUGGING, `unix:${path}`]);
+  await eventually(() => local.stderr.includes(path), "it listens");
+  assert.match(await (await Client.connect(path)).say("QUIT"), /221/);
+  local.process.kill("SIGTERM");
+  await local.ended();
+  rmSync(directory, { recursive: true });
+  const six = new Command([...DEBUGGING, "[::1]:0"]);
+  await eventually(() => six.stderr !== "", "it listens, or cannot");
+  if (/EADDRNOTAVAIL|EAFNOSUPPORT/.test(six.stderr)) return console.log("skipped: there is no ::1 here");
+  assert.match(six.stderr, /listening on \[::1\]:\d+/);
+});
+
+test("-h and -V", async () => {
+  const help = new Command(["-h"]);
+  assert.is(await help.ended(), 0);
+  assert.match(help.stdout, /^Usage: smtpd \[-n\]/);
+  const version = new Command(["--version"]);
+  assert.is(await version.ended(), 0);
+  assert.match(version.stdout, /^smtpd \d+\.\d+\.\d+\n$/);
+});
+
+test("mistakes: the usage, what is wrong, exit code 1", async () => {
+  for (const [args, expected] of [
+    [["localhost"], /^Usage[^]*\nBad local spec: localhost\n$/],
+    [["localhost:smtp"], /^Usage[^]*\nBad local port: localhost:smtp\n$/],
+    [["localhost:70000"], /\nBad local port: localhost:70000\n$/],
+    [["localhost:1", "mx"], /\nBad remote spec: mx\n$/],
+    [["localhost:1", "mx:x"], /\nBad remote port: mx:x\n$/],
+    [["a:1", "b:2", "c:3"], /\nInvalid arguments: a:1, b:2, c:3\n$/],
+    [["--nonsense"], /^Usage[^]*nonsense/],
+    [["-c"], /^Usage[^]*argument/],
+    [["-c", "NoServer"], /^Usage[^]*\nUnknown class: NoServer\n$/],
+    [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
+    [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
+  ] as const) assert.match(await refused(args), expected);
+});
+
+test("mistakes that need no usage", async () => {
+  assert.is(await refused(["-s", "zz"]), "Invalid size: zz\n");
+  assert.is(await refused(["--exit-after", "-1x"].slice(0, 1).concat("x")), "Invalid number of messages: x\n");
+  assert.is(await refused([]), "PureProxy is not part of this version; -c DebuggingServer is.\n");
+  assert.is(await refused(["-n", "-c", "MailmanProxy"]), "MailmanProxy is not part of this version; -c DebuggingServer is.\n");
+});
+
+test("a port that is taken", async () => {
+  const first = new Command([...DEBUGGING, "127.0.0.1:0"]);
+  const [, port] = await first.listening();
+  assert.match(await refused([...DEBUGGING, `127.0.0.1:${port}`]), /^Cannot listen on 127.0.0.1:\d+: .*EADDRINUSE/);
+});
+
+test("without -n: nobody, or a word why not", async () => {
+  const command = new Command(["-c", "smtpd.DebuggingServer", "127.0.0.1:0"]);
+  if (process.getuid?.() === 0) {
+    await command.listening();
+    assert.match(await (await command.connect()).deliver("still works"), /^250/);
+    const { readFileSync } = await import("node:fs");
+    const status = readFileSync(`/proc/${command.process.pid}/status`, "utf8");
+    assert.match(status, /^Uid:\t(?!0\t)(\d+)\t\1\t\1\t\1$/m);
+    assert.match(status, /^Gid:\t(?!0\t)/m);
+    assert.match(status, /^Groups:\t?\s*$/m);
+  } else {
+    assert.is(await command.ended(), 1);
+    assert.is(command.stderr, 'Cannot setuid "nobody"; try running with -n option.\n');
+  }
+});
+
+test("a class of one's own", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const index = pathToFileURL(fileURLToPath(new URL("../dist/index.js", import.meta.url))).href;
+  const path = join(directory, "my-server.js");
+  writeFileSync(join(directory, "package.json"), '{"type": "module"}');
+  writeFileSync(path, `
+    import { SMTPServer } from ${JSON.stringify(index)};
+    export default class Mine extends SMTPServer { processMessage() { console.log("mine"); } }
+    export class Other extends SMTPServer { processMessage() { return "554 5.7.1 Other says no"; } }
+    export class Alien {}
+    export const number = 1;
+  `);
+  const mine = new Command(["-n", "-c", path, "127.0.0.1:0"]);
+  assert.match(await (await mine.connect()).deliver("x"), /^250/);
+  await eventually(() => mine.stdout === "mine\n", "it printed");
+  const other = new Command(["-n", "-c", `${path}:Other`, "127.0.0.1:0"]);
+  assert.match(await (await other.connect()).deliver("x"), /^554 5.7.1 Other says no/);
+  assert.match(await refused(["-n", "-c", `${path}:Missing`]), /has no class as its export "Missing"\n$/);
+  assert.match(await refused(["-n", "-c", `${path}:number`]), /has no class as its export "number"\n$/);
+  assert.match(await refused(["-n", "-c", `${path}:Alien`]), /does not extend SMTPServer\n$/);
+  assert.match(await refused(["-n", "-c", "./no-such-file.js"]), /^Cannot load .\/no-such-file.js: /);
+  rmSync(directory, { recursive: true });
+});
+
+test("standard output that is closed: 451, a clear line, and it goes on", async () => {
+  const command = new Command([...DEBUGGING, "127.0.0.1:0"]);
+  const client = await command.connect();
+  command.process.stdout!.destroy();
+  assert.match(await client.deliver("x".repeat(100_000)), /^451 4.3.0/);
+  assert.match(await client.deliver("y"), /^451 4.3.0/);
+  await eventually(() => /EPIPE/.test(command.stderr), "the operator is told");
+  assert.is(command.process.exitCode, null);
+});
+
+test("a full disk: 451, a clear line, and it goes on", async () => {
+  const full = openSync("/dev/full", "w");
+  const command = new Command([...DEBUGGING, "127.0.0.1:0"], full);
+  closeSync(full);
+  const client = await command.connect();
+  assert.match(await client.deliver("x"), /^451 4.3.0/);
+  assert.match(await client.deliver("y"), /^451 4.3.0/);
+  await eventually(() => /ENOSPC/.test(command.stderr), "the operator is told");
+  assert.is(command.process.exitCode, null);
+});
+
+test("standard error that is closed is no reason to stop", async () => {
+  const command = new Command([...DEBUGGING, "-d", "127.0.0.1:0"]);
+  const address = await command.listening();
+  command.process.stderr!.destroy();
+  const client = await Client.connect(address);
+  assert.match(await client.deliver("x"), /^250/);
+  assert.match(await client.deliver("y"), /^250/);
+});
+
+test.run();
