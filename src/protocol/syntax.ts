@@ -211,12 +211,9 @@ export const addressLiteral: Rule = (octets, at) => {
 
 /** IPv4-address-literal = Snum 3("." Snum) */
 const ipv4AddressLiteral: Rule = (octets, at) => {
-  for (let count = 1; ; count++) {
-    at = snum(octets, at);
-    if (at === FAIL || count === 4) return at;
-    if (octets[at] !== DOT) return FAIL;
-    at += 1;
-  }
+  at = snum(octets, at);
+  for (let more = 3; more > 0 && at !== FAIL; more--) at = octets[at] === DOT ? snum(octets, at + 1) : FAIL;
+  return at;
 };
 
 /** Snum = 1*3DIGIT, from 0 through 255 */

@@ -108,7 +108,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       body: (chunk) => data.append(chunk),
       abort: ({ reason }) => {
         data.take();
-        if (FAULTS.includes(reason)) this.log(`message from ${peer.address} refused: ${reason}`);
+        if (FAULTS[reason] !== undefined) this.log(`message from ${peer.address} refused: ${FAULTS[reason]}`);
       },
       message: (message) => this.#process(peer, message, data.take()),
     };
@@ -134,7 +134,10 @@ export class SMTPServer implements Strategy, AsyncDisposable {
 }
 
 /** What is wrong with a message itself: its author wants to know, even where the program that sent it does not tell. */
-const FAULTS: readonly AbortReason[] = ["too big", "bare CR or LF"];
+const FAULTS: { readonly [reason in AbortReason]?: string } = {
+  "too big": "it is larger than the size limit (RFC 1870 §6)",
+  "bare CR or LF": "its lines do not all end in CRLF (RFC 5321 §2.3.8); line endings \"normalise\" would mend them",
+};
 
 /** As in Python: lines joined by LF, the last line ending gone. What is not UTF-8 becomes U+FFFD. */
 function textOf(octets: Uint8Array): string {

@@ -111,6 +111,13 @@ test("a segment in which no dot is dropped is not copied, the end of the data in
   assert.is(stuff(encoder(), content), content);
 });
 
+test("a long line behind a dot that is dropped", () => {
+  const line = "x".repeat(100);
+  const segment = octetsOf(`..${line}\r\n${line}\r\n..${line}\r\n.\r\n`);
+  const { content } = unstuff(decoder("refuse", 1000), segment, 0, segment.length);
+  assert.is(latin1(content), `.${line}\r\n${line}\r\n.${line}\r\n`);
+});
+
 test("however many dots there are, a segment is one piece of content", () => {
   const segment = octetsOf("..\r\n".repeat(10_000));
   const { content, at } = unstuff(decoder("refuse", 1000), segment, 0, segment.length);

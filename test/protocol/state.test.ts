@@ -88,6 +88,14 @@ test("a group of which MAIL is refused ends where it began", () => {
   assert.ok(client.allows("MAIL"));
 });
 
+test("a command that only ever fails is hoped to change nothing", () => {
+  const client = new Conversation<{ type: string }>({ ...TRANSITIONS, connect: { XNO: { 5: "refused" } } });
+  client.ask({ type: "XNO" });
+  assert.ok(client.allows("XNO"));
+  client.answer(550);
+  assert.is(client.state, "refused");
+});
+
 test("what a caller must not do", () => {
   const client = new Conversation<{ type: string }>(TRANSITIONS);
   assert.throws(() => client.answer(250), /no reply is owed/);

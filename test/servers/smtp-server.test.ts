@@ -128,7 +128,10 @@ test("its author is told what was wrong with a message", async () => {
   await client.deliver("a\nb");
   await client.upToData();
   await client.say("x", ".", "MAIL FROM:<a@b.example>", "RSET");
-  assert.equal(lines, ["smtpd: message from 127.0.0.1 refused: too big", "smtpd: message from 127.0.0.1 refused: bare CR or LF"]);
+  assert.equal(lines, [
+    "smtpd: message from 127.0.0.1 refused: it is larger than the size limit (RFC 1870 §6)",
+    'smtpd: message from 127.0.0.1 refused: its lines do not all end in CRLF (RFC 5321 §2.3.8); line endings "normalise" would mend them',
+  ]);
 });
 
 test("options: the size limit, SMTPUTF8, the name, line endings, limits", async () => {
