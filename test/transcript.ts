@@ -3,7 +3,7 @@
 //   C: octets of the client and CRLF; \r \n \t \0 \\ \xNN stand for octets, a \ at the end for "no CRLF here"
 //   S: a line of the server's
 //   >  something that happens (drive.ts); of the kinds that a dialogue names, all have to be named
-//   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message")
+//   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message"); \n begins a line
 //   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end"
 //
 // Behind the word `smtp` stand settings: strict, line-endings=normalise, smtputf8, limits.recipients=2.
@@ -92,7 +92,7 @@ function dialogue(text: string): Pick<Transcript, "answers" | "turns" | "happens
     const turn = turns.at(-1)!;
     if (mark === "S:") turn.server += `${rest}\r\n`;
     else if (mark === ">") happens.push(rest);
-    else if (mark === "A:") answers.set(...(rest.split(" -> ") as [string, string]));
+    else if (mark === "A:") answers.set(...(rest.replaceAll("\\n", "\n").split(" -> ") as [string, string]));
     else if (mark === "!") turns.push({ event: rest, client: [], server: "" });
     else if (mark === "C:" && turn.server === "" && turns.length > 1) turn.client.push(...clientOctets(rest));
     else if (mark === "C:") turns.push({ event: undefined, client: clientOctets(rest), server: "" });

@@ -55,7 +55,7 @@ function classes(): Uint16Array {
   add(DCONTENT, 0x21, 0x5a), add(DCONTENT, 0x5e, 0x7e);
   add(ESMTP_VALUE, 0x21, 0x3c), add(ESMTP_VALUE, 0x3e, 0x7e);
   add(PRINTABLE, 0x21, 0x7e);
-  add(NON_ASCII | LET_DIG | LDH | ATEXT | QTEXT, 0x80, 0xff);
+  add(NON_ASCII | LET_DIG | LDH | ATEXT | QTEXT | ESMTP_VALUE, 0x80, 0xff); // only where SMTPUTF8 allows them: verbs.ts
   return table;
 }
 

@@ -6,12 +6,14 @@ export type ParameterValue = string | number | true;
 /** The parameters of MAIL or RCPT, by keyword in upper case; `true` is one without a value. */
 export interface Parameters { readonly [keyword: string]: ParameterValue }
 
-export interface Ehlo { readonly type: "EHLO" | "HELO"; readonly domain: string }
+/** `domain` is what the client calls itself: a domain, an address literal, or what else it had to say. */
+export interface Hello { readonly type: "EHLO" | "HELO"; readonly domain: string }
 export interface Mail { readonly type: "MAIL"; readonly reversePath: Path | null; readonly parameters: Parameters }
 export interface Rcpt { readonly type: "RCPT"; readonly forwardPath: Path; readonly parameters: Parameters }
 export interface Plain { readonly type: "DATA" | "RSET" | "QUIT" }
-export interface WithString { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; readonly string: string }
+/** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
+export interface WithString { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; readonly string: string; readonly parameters?: Parameters }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
 
-export type Command = Ehlo | Mail | Rcpt | Plain | WithString | PrivateUse;
+export type Command = Hello | Mail | Rcpt | Plain | WithString | PrivateUse;

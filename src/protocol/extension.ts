@@ -1,6 +1,6 @@
 // RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
 
-import type { Ehlo, Mail, ParameterValue, Rcpt } from "./command.js";
+import type { Hello, Mail, ParameterValue, Rcpt } from "./command.js";
 import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import type { Moves, State, Transitions } from "./state.js";
@@ -21,8 +21,12 @@ export interface Row<A extends Asked = Asked> {
   format?(command: A): string;
   /** What is said where the application says nothing. May be a refusal. */
   ok(command: A, terms: Terms): Reply;
+  /** What a positive reply of the application's has to hold besides. */
+  complete?(given: Reply, terms: Terms): Reply;
   /** What a 2yz reply makes true from then on. */
   agree?(terms: Terms, command: A): void;
+  /** RFC 2034 §3: no reply to it shows an enhanced code. */
+  readonly plain?: true;
   /** RFC 2920 §3.1: it is the last of a pipelined group, so its reply lets the whole group's replies go. */
   readonly endsGroup?: true;
   /** It may be asked while another such is still owed its reply. */
@@ -47,7 +51,7 @@ export interface Extension {
   readonly rcpt?: { readonly [keyword: string]: Parameter };
   /** New verbs, in upper case; an application's own begin with X (§4.1.5). */
   readonly verbs?: { readonly [verb: string]: Row<any> };
-  /** By how many octets it lengthens the line of a command (§2.2.1, §4.5.3.1.4). */
+  /** By how many octets it lengthens the line of a command (§2.2.2, §4.5.3.1.4). */
   readonly lineOctets?: { readonly [verb: string]: number };
   /** Keywords of extensions that have to be offered with it. */
   readonly needs?: readonly string[];
@@ -65,7 +69,10 @@ export interface Grammar {
   readonly longestLine: number;
 }
 
-/** Bare CR and bare LF (§2.3.8): refused, made CRLF, or passed on as they are and reported. Only CRLF.CRLF ends a message, ever. */
+/**
+ * Bare CR and bare LF, against §2.3.8. In mail data: refused, made CRLF, or passed on as they are and reported; only CRLF.CRLF
+ * ends it, ever. In a command: with "normalise" LF ends it as CRLF does, all else is refused.
+ */
 export type LineEndings = "refuse" | "normalise" | "pass";
 
 /** What a server is set up with; made by `settings()`. */
@@ -75,14 +82,14 @@ export interface Settings {
   readonly grammar: Grammar;
   readonly limits: Limits;
   readonly lineEndings: LineEndings;
-  /** The grammar to the letter: no space after "FROM:", no path without brackets, nothing but a host after EHLO. */
+  /** Without the leniencies of old: a space after "FROM:", a path without brackets, anything but a host after EHLO. */
   readonly strict: boolean;
 }
 
 /** What the two ends know of each other. One for each connection; changed by the rows' `agree` alone. */
 export interface Terms extends Settings {
-  /** How the client introduced itself. Only behind EHLO are the extensions in force (§2.2.1). */
-  hello: Ehlo | undefined;
+  /** How the client introduced itself. Only behind EHLO are there parameters (§4.1.1.2). */
+  hello: Hello | undefined;
   transaction: Transaction;
 }
 

@@ -21,7 +21,7 @@ export interface SettingsOptions {
   readonly strict?: boolean;
 }
 
-/** Settings from options. Throws Error where extensions contradict each other or the RFC. */
+/** Settings from options. Throws Error where the extensions cannot be composed. */
 export function settings(options: SettingsOptions = {}): Settings {
   const limits = { ...LIMITS, ...options.limits };
   return {
@@ -33,7 +33,7 @@ export function settings(options: SettingsOptions = {}): Settings {
   };
 }
 
-/** The tables of RFC 5321 and of these extensions. Throws Error where two of them claim one name, or one lacks what it needs. */
+/** The tables of RFC 5321 and of these extensions. Throws Error where one claims a name that is taken, or lacks what it needs. */
 export function compose(extensions: readonly Extension[], limits: Limits = LIMITS): Grammar {
   const byKeyword = new Map<string, Extension>();
   const rows = new Map<string, Row>(Object.entries(COMMANDS));
@@ -48,6 +48,9 @@ export function compose(extensions: readonly Extension[], limits: Limits = LIMIT
     claim(byKeyword, { [extension.keyword]: extension }, "keyword");
     claim(mail, extension.mail, "MAIL parameter");
     claim(rcpt, extension.rcpt, "RCPT parameter");
+    for (const verb of Object.keys(extension.verbs ?? {})) {
+      if (rows.get(verb)?.parse === undefined) rows.delete(verb); // known so far, and not implemented
+    }
     claim(rows, extension.verbs, "verb");
     for (const [verb, row] of Object.entries(extension.verbs ?? {})) {
       for (const [state, moves] of Object.entries(row.in ?? ANYWHERE)) transitions[state as State][verb] = moves!;
@@ -72,7 +75,7 @@ const NAME = /^[A-Z0-9][A-Z0-9-]*$/;
 function claim<T>(table: Map<string, T>, added: { readonly [name: string]: T } | undefined, what: string): void {
   for (const [name, value] of Object.entries(added ?? {})) {
     if (!NAME.test(name)) throw new Error(`"${name}" is no ${what}`);
-    if (table.has(name)) throw new Error(`two extensions claim the ${what} ${name}`);
+    if (table.has(name)) throw new Error(`the ${what} ${name} is taken`);
     table.set(name, value);
   }
 }

@@ -5,9 +5,9 @@ export interface Limits {
   readonly localPartOctets: number;
   /** §4.5.3.1.2 */
   readonly domainOctets: number;
-  /** §4.5.3.1.3: with its brackets. A source route has a path's room of its own. */
+  /** §4.5.3.1.3: with its brackets, and its source route. */
   readonly pathOctets: number;
-  /** §4.5.3.1.4: with its CRLF; an extension adds to it, for its own command (§2.2.1). */
+  /** §4.5.3.1.4: with its CRLF; an extension adds to it, for the commands it extends (§2.2.2). */
   readonly commandLineOctets: number;
   /** §4.5.3.1.5: with its CRLF; longer texts go on in a further line. */
   readonly replyLineOctets: number;
@@ -25,14 +25,16 @@ export interface Limits {
   readonly outputOctets: number;
   /** §4.5.3.2.7: for the whole next command, however slowly its octets drip. */
   readonly commandMs: number;
-  /** §4.5.3.2.5: for the next block of mail data. */
+  /** For the next block of mail data: as long as the client waits for us to take one (§4.5.3.2.5). */
   readonly dataBlockMs: number;
   /** For one whole message: ten minutes of silence after every block would hold a connection for months. */
   readonly messageMs: number;
   /** At a shutdown, for the client of a message just finished to say QUIT. */
   readonly partingMs: number;
-  /** §4.5.3.2.6: the client gives up after ten minutes; our strategy has to answer before that. */
+  /** For the application to answer a command: the client gives up after five minutes (§4.5.3.2.2, §4.5.3.2.3). */
   readonly answerMs: number;
+  /** For the application to answer a message: here the client gives up after ten (§4.5.3.2.6). */
+  readonly acceptMs: number;
 }
 
 export const LIMITS: Limits = {
@@ -51,5 +53,6 @@ export const LIMITS: Limits = {
   dataBlockMs: 180_000,
   messageMs: 3_600_000,
   partingMs: 2_000,
-  answerMs: 540_000,
+  answerMs: 270_000,
+  acceptMs: 540_000,
 };

@@ -49,7 +49,7 @@ export class MailData {
     return { type: "message", hello: hello!, mail, recipients, size: this.#size, irregularities: irregularities(this.#decoder, mail.parameters) };
   }
 
-  /** Octets above what is taken (RFC 1870 §6.2). */
+  /** Octets above what is taken (RFC 1870 §6.3). */
   #over(): number {
     const { messageOctets } = this.#settings.limits;
     return messageOctets > 0 ? Math.max(0, this.#size - messageOctets) : 0;

@@ -1,19 +1,21 @@
 // Replies as values (RFC 5321 §4.2): a code, an enhanced code (RFC 3463), lines of text, and the clause it rests on.
 
+import { octetLength } from "./bytes.js";
+
 export interface Reply {
-  /** Three digits, 200 to 599. */
+  /** Three digits: the first 2 to 5, the second 0 to 5 (§4.2). */
   readonly code: number;
-  /** "5.1.1"; empty where none belongs: 3yz, the greeting, the answer to EHLO and HELO (RFC 2034 §4). */
+  /** "5.1.1"; empty where none was given: in the place of it goes "5.0.0" (RFC 3463 §3.1). */
   readonly enhanced: string;
   /** One text or more, without CR and LF. */
   readonly lines: readonly string[];
-  /** Where a standard asks for this reply: "RFC 5321 §4.1.4". */
+  /** Where a standard asks for this reply: "RFC 5321 §4.1.4". Empty where it is the application's own. */
   readonly clause: string;
 }
 
 /** Makes a reply. A text may hold several lines, separated by LF. Throws RangeError for a code or an enhanced code that is none. */
-export function reply(code: number, enhanced: string, text: string | readonly string[], clause = "RFC 5321 §4.2.3"): Reply {
-  if (!Number.isInteger(code) || code < 200 || code > 599) throw new RangeError(`${code} is no reply code (RFC 5321 §4.2)`);
+export function reply(code: number, enhanced: string, text: string | readonly string[], clause = ""): Reply {
+  if (!/^[2-5][0-5]\d$/.test(String(code))) throw new RangeError(`${code} is no reply code (RFC 5321 §4.2)`);
   if (enhanced !== "" && !(isEnhanced(enhanced) && Number(enhanced[0]) === Math.trunc(code / 100))) {
     throw new RangeError(`${enhanced} is no enhanced code for ${code} (RFC 2034 §4)`);
   }
@@ -23,17 +25,16 @@ export function reply(code: number, enhanced: string, text: string | readonly st
 
 /** Reads a reply written as one text: "550 5.7.1 Not today", lines separated by LF. Throws RangeError where it is none. */
 export function parseReply(text: string): Reply {
-  const match = /^([2-5]\d\d)(?:[ -]|$)/.exec(text);
-  if (match === null) throw new RangeError("a reply begins with three digits (RFC 5321 §4.2)");
-  const code = Number(match[1]);
-  const lines = text.split(/\r?\n/).map((line) => (line.startsWith(match[1]!) ? line.slice(4) : line));
+  const digits = /^[2-5][0-5]\d(?=[ -]|$)/.exec(text)?.[0];
+  if (digits === undefined) throw new RangeError("a reply begins with three digits (RFC 5321 §4.2)");
+  const lines = text.split(/\r?\n/).map((line) => (line.startsWith(digits) && /^(?:[ -]|$)/.test(line.slice(3)) ? line.slice(4) : line));
   const first = lines[0]!.split(" ", 1)[0]!;
   const enhanced = isEnhanced(first) && first[0] === text[0] ? first : "";
-  return reply(code, enhanced, enhanced === "" ? lines : lines.map((line) => withoutPrefix(line, enhanced)));
+  return reply(Number(digits), enhanced, enhanced === "" ? lines : lines.map((line) => withoutPrefix(line, enhanced)));
 }
 
 export interface ReplyFormat {
-  /** Whether ENHANCEDSTATUSCODES is offered: the code then stands in every line (RFC 2034 §4). */
+  /** Whether enhanced codes are shown: in every line of a 2yz, 4yz or 5yz (RFC 2034 §4). */
   readonly enhanced: boolean;
   /** Whether the client asked for SMTPUTF8: texts may then be more than ASCII (RFC 6531 §3.7.4). */
   readonly utf8: boolean;
@@ -42,9 +43,10 @@ export interface ReplyFormat {
 
 /** The reply as it goes over the wire. What is not printable becomes "?"; a text too long for a line goes on in a next one (§4.5.3.1.5). */
 export function formatReply({ code, enhanced, lines }: Reply, format: ReplyFormat): string {
-  const prefix = format.enhanced && enhanced !== "" ? `${enhanced} ` : "";
+  const severity = severityOf(code);
+  const prefix = format.enhanced && severity !== 3 ? `${enhanced === "" ? `${severity}.0.0` : enhanced} ` : "";
   const room = format.lineOctets - "250 \r\n".length - prefix.length;
-  const texts = lines.flatMap((line) => wrap(printable(line, format.utf8), format.utf8 ? Math.trunc(room / 3) : room));
+  const texts = lines.flatMap((line) => wrap(printable(line, format.utf8), room));
   const last = texts.length - 1;
   return texts.map((text, index) => `${code}${index < last ? "-" : " "}${prefix}${text}\r\n`).join("");
 }
@@ -72,38 +74,49 @@ function printable(text: string, utf8: boolean): string {
   return text.replace(utf8 ? /[\x00-\x08\x0a-\x1f\x7f-\x9f]/gu : /[^\x09\x20-\x7e]/gu, "?");
 }
 
-/** Cuts a text into pieces of at most `room` characters. */
+/** Cuts a text into pieces of at most `room` octets, between characters. */
 function wrap(text: string, room: number): string[] {
-  const pieces = [text.slice(0, room)];
-  for (let at = room; at < text.length; at += room) pieces.push(text.slice(at, at + room));
+  if (text.length * 3 <= room) return [text]; // no character takes more octets than that for each unit of a string
+  const pieces = [""];
+  let octets = 0;
+  for (const character of text) {
+    const length = octetLength(character);
+    octets += length;
+    if (octets > room) {
+      pieces.push("");
+      octets = length;
+    }
+    pieces[pieces.length - 1] += character;
+  }
   return pieces;
 }
 
-/** Every reply the engine gives of its own accord, each named once. */
+/** The replies the engine gives of its own accord, but those that name a host, a syntax or an offer. */
 export const REPLIES = {
   ok: reply(250, "2.0.0", "OK", "RFC 5321 §4.2.2"),
   senderOk: reply(250, "2.1.0", "Sender OK", "RFC 5321 §3.3"),
   recipientOk: reply(250, "2.1.5", "Recipient OK", "RFC 5321 §3.3"),
   startMail: reply(354, "", "Start mail input; end with <CRLF>.<CRLF>", "RFC 5321 §4.1.1.4"),
   accepted: reply(250, "2.0.0", "Message accepted", "RFC 5321 §4.1.1.4"),
-  cannotVerify: reply(252, "2.5.2", "Cannot VRFY user, but will accept message and attempt delivery", "RFC 5321 §3.5.3"),
+  cannotExpand: reply(252, "2.0.0", "Cannot EXPN the list, but will accept message and attempt delivery", "RFC 5321 §3.5.3"),
+  cannotVerify: reply(252, "2.0.0", "Cannot VRFY user, but will accept message and attempt delivery", "RFC 5321 §3.5.3"),
 
   commandUnknown: reply(500, "5.5.1", "Command not recognized", "RFC 5321 §4.2.4"),
   lineTooLong: reply(500, "5.5.2", "Line too long", "RFC 5321 §4.5.3.1.9"),
   bareInCommand: reply(500, "5.5.2", "A command ends with CRLF and holds no other CR or LF", "RFC 5321 §2.3.8"),
   notImplemented: reply(502, "5.5.1", "Command not implemented", "RFC 5321 §4.2.4"),
   notInUse: reply(503, "5.5.1", "There is no mail service here; send QUIT", "RFC 5321 §3.1"),
-  pathSyntax: reply(501, "5.1.7", "That is no reverse-path", "RFC 5321 §4.1.2"),
-  recipientSyntax: reply(501, "5.1.3", "That is no forward-path", "RFC 5321 §4.1.2"),
-  pathTooLong: reply(501, "5.1.7", "Path too long", "RFC 5321 §4.5.3.1.9"),
+  senderTooLong: reply(501, "5.1.7", "Path too long", "RFC 5321 §4.5.3.1.9"),
+  recipientTooLong: reply(501, "5.1.3", "Path too long", "RFC 5321 §4.5.3.1.9"),
   parameterSyntax: reply(501, "5.5.4", "Syntax error in a parameter", "RFC 5321 §4.1.2"),
-  parameterTwice: reply(501, "5.5.4", "A parameter is given twice", "RFC 5321 §4.1.1.11"),
+  parameterTwice: reply(501, "5.5.4", "A parameter is given twice", "RFC 5321 §4.3.2"),
   parameterUnknown: reply(555, "5.5.4", "Parameter not recognized or not implemented", "RFC 5321 §4.1.1.11"),
   topicUnknown: reply(504, "5.5.4", "There is no help on that", "RFC 5321 §4.1.1.8"),
-  utf8Needed: reply(553, "5.6.7", "A non-ASCII address needs SMTPUTF8", "RFC 6531 §3.5"),
+  senderNeedsUtf8: reply(550, "5.6.7", "A non-ASCII address needs SMTPUTF8", "RFC 6531 §3.5"),
+  recipientNeedsUtf8: reply(553, "5.6.7", "A non-ASCII address needs SMTPUTF8", "RFC 6531 §3.5"),
   nonAscii: reply(501, "5.5.2", "Non-ASCII octets are not allowed here", "RFC 5321 §4.1.2"),
   tooManyRecipients: reply(452, "4.5.3", "Too many recipients", "RFC 5321 §4.5.3.1.10"),
-  messageTooBig: reply(552, "5.3.4", "Message size exceeds fixed maximum message size", "RFC 1870 §6"),
+  messageTooBig: reply(552, "5.3.4", "Message size exceeds fixed maximum message size", "RFC 1870 §6.3"),
   bareInData: reply(550, "5.6.0", "Mail data holds a CR or LF that is not part of a CRLF", "RFC 5321 §2.3.8"),
 
   localError: reply(451, "4.3.0", "Local error in processing", "RFC 5321 §4.2.2"),

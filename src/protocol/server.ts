@@ -2,7 +2,7 @@
 // the oldest step that is owed an answer. There is no I/O in here, no clock and no callback; not pulling is backpressure.
 
 import { octetsOf } from "./bytes.js";
-import type { Command, Ehlo } from "./command.js";
+import type { Command, Hello, Parameters } from "./command.js";
 import type { Row, Settings, Terms } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
@@ -45,7 +45,7 @@ export class Server {
   }
 
   /** How the client introduced itself; undefined before EHLO and HELO. */
-  get hello(): Ehlo | undefined {
+  get hello(): Hello | undefined {
     return this.#terms.hello;
   }
 
@@ -56,9 +56,10 @@ export class Server {
 
   /** How long that may take, in milliseconds; counted from when `progress` last changed. */
   get timeoutMs(): number {
-    const { answerMs, commandMs, dataBlockMs, partingMs } = this.#settings.limits;
-    const forCommand = this.#shutdown !== undefined && !inTransaction(this.state) ? partingMs : commandMs;
-    return { answer: answerMs, command: forCommand, data: dataBlockMs, nothing: Infinity }[this.waitingFor];
+    const { acceptMs, answerMs, commandMs, dataBlockMs, partingMs } = this.#settings.limits;
+    const answer = this.state === "data" ? acceptMs : answerMs;
+    const command = this.#shutdown !== undefined && !inTransaction(this.state) ? partingMs : commandMs;
+    return { answer, command, data: dataBlockMs, nothing: Infinity }[this.waitingFor];
   }
 
   /** Changes with every command, every block of mail data and every reply: a new wait begins. */
@@ -78,14 +79,10 @@ export class Server {
       if (this.#mayLeave()) return this.#takeOutput();
       if (this.state === "closed") return CLOSE;
       const step = this.#read();
-      if (step !== NEED_INPUT) {
-        if (step !== undefined) return step;
-      } else if (this.#output !== "") {
-        return this.#takeOutput(); // the input ran dry: the group is over (RFC 2920 §3.2)
-      } else {
-        this.#input.release();
-        return step;
-      }
+      const waits = step === NEED_INPUT || step === NEED_REPLY;
+      if (waits && this.#output !== "") return this.#takeOutput(); // nothing is held back while we wait (RFC 2920 §3.2)
+      if (step === NEED_INPUT) this.#input.release();
+      if (step !== undefined) return step;
     }
   }
 
@@ -97,7 +94,9 @@ export class Server {
     if (this.state === "closed") return;
     const asked = this.#conversation.oldest;
     if (asked === undefined) throw new Error("no reply is owed");
-    this.#answer(asked, given ?? this.#row(asked.type)!.ok(asked, this.#terms));
+    const row = this.#row(asked.type)!;
+    if (given === undefined) this.#answer(asked, row.ok(asked, this.#terms));
+    else this.#answer(asked, severityOf(given.code) === 2 ? row.complete?.(given, this.#terms) ?? given : given);
   }
 
   /** Refuses the message whose data is being read: the rest is read and dropped, then this reply is given. */
@@ -115,7 +114,8 @@ export class Server {
   /** `timeoutMs` have passed. */
   timedOut(): void {
     if (this.state === "closed") return;
-    if (this.#shutdown === "parting" && !inTransaction(this.state)) this.#sayShutdown();
+    if (this.waitingFor === "answer") this.#hangUp("4.3.0", "Local timeout", "RFC 5321 §4.5.3.2", "timed out");
+    else if (this.#shutdown === "parting" && !inTransaction(this.state)) this.#sayShutdown();
     else this.#hangUp("4.4.2", "Timeout", "RFC 5321 §4.5.3.2", "timed out");
   }
 
@@ -128,9 +128,9 @@ export class Server {
 
   #read(): Step | undefined {
     const { owed } = this.#conversation;
+    if (this.#shutdown === "now") return this.#sayShutdown();
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.#ask({ type: "connect" });
     if (READS[this.state] === "data") return owed > 0 ? NEED_REPLY : this.#readData();
-    if (this.#shutdown === "now") return this.#sayShutdown();
     return this.#readLine();
   }
 
@@ -207,7 +207,7 @@ export class Server {
       if (asked.type === "MAIL") this.#open = true;
       if (asked.type === "message") this.#errors = 0;
     }
-    this.#put(given, row);
+    this.#put(given, row, asked);
     if (this.state === "closed") this.#close("closed");
     else if (!inTransaction(this.state)) this.#leave("reset");
   }
@@ -251,13 +251,14 @@ export class Server {
     this.#open = false;
   }
 
-  #put(given: Reply, row: Row | undefined): void {
+  #put(given: Reply, row: Row | undefined, asked?: Question): void {
+    const { grammar, limits } = this.#settings;
     this.#output += formatReply(given, {
-      enhanced: this.#settings.grammar.extensions.has("ENHANCEDSTATUSCODES"),
-      utf8: this.#terms.transaction.mail.parameters["SMTPUTF8"] === true,
-      lineOctets: this.#settings.limits.replyLineOctets,
+      enhanced: row?.plain !== true && grammar.extensions.has("ENHANCEDSTATUSCODES"),
+      utf8: announcesUtf8(asked) || announcesUtf8(this.#terms.transaction.mail),
+      lineOctets: limits.replyLineOctets,
     });
-    this.#flush ||= row?.endsGroup === true;
+    this.#flush ||= row === undefined || row.endsGroup === true; // RFC 2920 §3.2: nor are answers to unknown commands held back
   }
 
   /** Replies leave together: when a group ends, or there are very many. */
@@ -284,6 +285,11 @@ export class Server {
 
 /** Verbs are in upper case; "connect" and "message" are rows, but nobody can send them. */
 const VERB = /^[A-Z0-9-]+$/;
+
+/** RFC 6531 §3.7.4: behind SMTPUTF8, on MAIL for a whole transaction, texts may be UTF-8. */
+function announcesUtf8(asked: Question | undefined): boolean {
+  return asked !== undefined && "parameters" in asked && (asked.parameters as Parameters)["SMTPUTF8"] === true;
+}
 
 /** What the strategy is told when the engine refuses a message. */
 const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([

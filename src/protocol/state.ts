@@ -9,11 +9,11 @@ export type Moves = { readonly [severity in Severity]?: State | "same" };
 export type Transitions = { readonly [S in State]: { readonly [type: string]: Moves } };
 
 const SAME: Moves = { 2: "same" };
-const GREETED: Moves = { 2: "ready" };
+const READY: Moves = { 2: "ready" };
 /** The reply after the mail data ends the transaction, good or bad (§4.1.1.4). */
 const DONE: Moves = { 2: "ready", 4: "ready", 5: "ready" };
 /** §4.1.4: at any time in the session, and EHLO starts over. */
-const ANY_TIME = { EHLO: GREETED, HELO: GREETED, NOOP: SAME, VRFY: SAME, EXPN: SAME, QUIT: { 2: "closed" } } as const;
+const ANY_TIME = { EHLO: READY, HELO: READY, NOOP: SAME, VRFY: SAME, EXPN: SAME, QUIT: { 2: "closed" } } as const;
 
 /** Upper case: a verb on the wire. Lower case: the engine's own question ("may it connect?", "is the message taken?"). */
 export const TRANSITIONS: Transitions = {
@@ -21,8 +21,8 @@ export const TRANSITIONS: Transitions = {
   refused: { QUIT: { 2: "closed" } }, // §3.1: after a greeting that is a refusal we wait for QUIT
   hello: { ...ANY_TIME, RSET: SAME },
   ready: { ...ANY_TIME, RSET: SAME, MAIL: { 2: "mail" } },
-  mail: { ...ANY_TIME, RSET: GREETED, RCPT: { 2: "rcpt" } },
-  rcpt: { ...ANY_TIME, RSET: GREETED, RCPT: { 2: "rcpt" }, DATA: { 3: "data" } },
+  mail: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" } },
+  rcpt: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" }, DATA: { 3: "data" } },
   data: { message: DONE },
   closed: {},
 };

@@ -1,13 +1,13 @@
 // What the engine asks of its caller: every value that Server.next() returns (RFC 5321 §4.1 for the commands).
 
-import type { Command, Ehlo, Mail, Rcpt } from "./command.js";
+import type { Command, Hello, Mail, Rcpt } from "./command.js";
 
 /** Somebody has connected: the reply is the greeting (§3.1). */
 export interface Connect { readonly type: "connect" }
 /** A message is there, whole. The reply takes responsibility for it, or does not (§4.2.5). */
 export interface Message {
   readonly type: "message";
-  readonly hello: Ehlo;
+  readonly hello: Hello;
   readonly mail: Mail;
   /** The accepted ones, in order. */
   readonly recipients: readonly Rcpt[];

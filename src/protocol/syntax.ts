@@ -3,7 +3,7 @@
 // A rule takes octets and a position and gives the position after what it matched, or FAIL. No rule is told where the line
 // ends: a line keeps its CRLF, and CR and LF are in no character class. Every rule looks at each octet once or twice, never
 // back. Where SMTPUTF8 extends a rule with non-ASCII octets (RFC 6531 §3.3), the class tables hold them; whether they are
-// allowed is asked where the command is put together (command.ts), whether they are UTF-8 when they become text.
+// allowed is asked where the command is put together (verbs.ts), whether they are UTF-8 when they become text.
 
 import {
   AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, CR, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG,
@@ -72,7 +72,10 @@ export class Scan {
   }
 }
 
-/** A mailbox with its source route. `localPart` is as it was written, quotes included; `domain` is empty for <Postmaster> alone. */
+/**
+ * A mailbox with its source route. `localPart` is as it was written, quotes included; `domain` may be an address literal, and is
+ * empty for <Postmaster> alone.
+ */
 export interface Path {
   readonly sourceRoute: readonly string[];
   readonly localPart: string;
@@ -81,7 +84,7 @@ export interface Path {
 
 /** The verb of a command in upper case, empty where there is none. §4.1.1: letters (digits for private ones), then SP or the end. */
 export function verb(scan: Scan): string {
-  const word = scan.take(ldhStr)?.toUpperCase() ?? "";
+  const word = scan.take(esmtpKeyword)?.toUpperCase() ?? "";
   return scan.octet === SP || scan.octet === 0x09 || scan.atEnd ? word : "";
 }
 
@@ -159,13 +162,9 @@ export const dotString: Rule = (octets, at) => {
 /** Quoted-string = DQUOTE *QcontentSMTP DQUOTE, QcontentSMTP = qtextSMTP / "\" %d32-126 */
 export const quotedString: Rule = (octets, at) => {
   if (octets[at] !== DOUBLE_QUOTE) return FAIL;
-  at += 1;
-  for (;;) {
-    at = span(QTEXT, octets, at);
-    if (octets[at] === DOUBLE_QUOTE) return at + 1;
-    if (octets[at] !== BACKSLASH || octets[at + 1]! < 0x20 || octets[at + 1]! > 0x7e) return FAIL;
-    at += 2;
-  }
+  let to = span(QTEXT, octets, at + 1);
+  while (octets[to] === BACKSLASH && octets[to + 1]! >= 0x20 && octets[to + 1]! <= 0x7e) to = span(QTEXT, octets, to + 2);
+  return octets[to] === DOUBLE_QUOTE ? to + 1 : FAIL;
 };
 
 /** Domain = sub-domain *("." sub-domain) */
@@ -185,7 +184,7 @@ const subDomain: Rule = (octets, at) => {
 };
 
 /** esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-") */
-export const esmtpKeyword: Rule = (octets, at) => ldhStr(octets, at);
+export const esmtpKeyword: Rule = (octets, at) => (octets[at] === HYPHEN ? FAIL : asciiLdh(octets, at));
 
 /** esmtp-value = 1*(%d33-60 / %d62-126) */
 export const esmtpValue: Rule = (octets, at) => {
@@ -204,9 +203,9 @@ export const word: Rule = (octets, at) => {
 
 /** address-literal = "[" ( IPv4-address-literal / IPv6-address-literal / General-address-literal ) "]" */
 export const addressLiteral: Rule = (octets, at) => {
-  const digit = (CLASSES[octets[at + 1]!]! & DIGIT) !== 0;
-  const to = digit ? ipv4AddressLiteral(octets, at + 1) : taggedLiteral(octets, at + 1);
-  return to !== FAIL && octets[to] === RIGHT_BRACKET ? to + 1 : FAIL;
+  const ipv4 = ipv4AddressLiteral(octets, at + 1);
+  const to = ipv4 === FAIL ? taggedLiteral(octets, at + 1) : ipv4;
+  return octets[to] === RIGHT_BRACKET ? to + 1 : FAIL;
 };
 
 /** IPv4-address-literal = Snum 3("." Snum) */
@@ -229,7 +228,7 @@ const taggedLiteral: Rule = (octets, at) => {
   const tag = new Scan(octets, at);
   if (tag.skipWord("IPV6:")) return ipv6Addr(octets, tag.at);
   const colon = ldhStr(octets, at);
-  if (colon === FAIL || octets[colon - 1] === HYPHEN || octets[colon] !== COLON) return FAIL;
+  if (octets[colon] !== COLON) return FAIL;
   const to = span(DCONTENT, octets, colon + 1);
   return to > colon + 1 ? to : FAIL;
 };
@@ -272,12 +271,17 @@ const ipv6Hex: Rule = (octets, at) => {
   return at > from ? at : FAIL;
 };
 
-/** (ALPHA / DIGIT) *(ALPHA / DIGIT / "-"), in ASCII alone */
+/** Ldh-str = *( ALPHA / DIGIT / "-" ) Let-dig */
 const ldhStr: Rule = (octets, at) => {
-  const ascii = (octet: number, bit: number): boolean => (CLASSES[octet]! & (bit | NON_ASCII)) === bit;
-  if (!ascii(octets[at]!, LET_DIG)) return FAIL;
+  const to = asciiLdh(octets, at);
+  return to === FAIL || octets[to - 1] === HYPHEN ? FAIL : to;
+};
+
+/** 1*( ALPHA / DIGIT / "-" ) */
+const asciiLdh: Rule = (octets, at) => {
+  const from = at;
   while ((CLASSES[octets[at]!]! & (LDH | NON_ASCII)) === LDH) at += 1;
-  return at;
+  return at > from ? at : FAIL;
 };
 
 /** Printable octets, non-ASCII ones, spaces and tabs, up to the line's end. */

@@ -1,13 +1,13 @@
 // The verbs of RFC 5321 (§4.1.1), each one row: how it is read and written, what is answered. Extensions add rows of the same shape.
 
 import { COLON, EQUALS, isAscii, LESS_THAN, octetLength } from "./bytes.js";
-import type { Command, Ehlo, Mail, Parameters, Plain, Rcpt, WithString } from "./command.js";
+import type { Command, Hello, Mail, Parameters, Plain, Rcpt, WithString } from "./command.js";
 import type { Grammar, Parameter, Row, Terms, Transaction } from "./extension.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
 import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path, type Scan } from "./syntax.js";
 
-/** DATA, RSET, QUIT: an argument is a 501 (§4.1.1). */
+/** DATA, RSET, QUIT: an argument is a 501 (§4.3.2). */
 function plain(type: Plain["type"], ok: Row<Plain>["ok"]): Row<Plain> {
   return { syntax: type, parse: (scan) => (atEnd(scan) ? { type } : badSyntax(type)), format: () => type, ok };
 }
@@ -17,46 +17,55 @@ export function withString(type: WithString["type"], syntax: string, ok: Row<Wit
   return {
     syntax,
     parse: (scan, terms) => {
-      const string = scan.rest();
-      if (string === undefined || (required && string === "")) return badSyntax(syntax);
-      return isAscii(string) || terms.grammar.extensions.has("SMTPUTF8") ? { type, string } : REPLIES.nonAscii;
+      const text = scan.rest();
+      if (text === undefined || (required && text === "")) return badSyntax(syntax);
+      // RFC 6531 §3.7.4.2: VRFY and EXPN, those that need a string, may have the parameter behind it.
+      const utf8 = required && terms.grammar.mail.has("SMTPUTF8") && /\sSMTPUTF8$/i.test(text);
+      const string = utf8 ? text.replace(/\s+\S+$/, "") : text;
+      if (!utf8 && !isAscii(text)) return REPLIES.nonAscii;
+      return utf8 ? { type, string, parameters: { SMTPUTF8: true } } : { type, string };
     },
-    format: ({ string }) => (string === "" ? type : `${type} ${string}`),
+    format: ({ string, parameters = NO_PARAMETERS }) => `${type}${string === "" ? "" : ` ${string}`}${formatParameters(parameters)}`,
     ok,
   };
 }
 
-function hello(type: Ehlo["type"], ok: (terms: Terms) => Reply): Row<Ehlo> {
+function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row<Hello> {
   return {
     syntax: `${type} hostname`,
     endsGroup: true,
-    parse: (scan, { strict }) => {
+    plain: true,
+    parse: (scan, { strict, limits }) => {
       const name = scan.skipSpaces() ? (strict ? hostAlone(scan) : hostOrWord(scan)) : undefined;
-      return name !== undefined && isAscii(name) ? { type, domain: name } : badSyntax(`${type} hostname`);
+      const fit = name !== undefined && isAscii(name) && name.length <= limits.domainOctets;
+      return fit ? { type, domain: name } : badSyntax(`${type} hostname`);
     },
     format: (command) => `${type} ${command.domain}`,
-    ok: (_, terms) => ok(terms),
+    ok: (_, terms) => complete(WELCOME, terms),
+    complete,
     agree: (terms, command) => {
       terms.hello = command;
     },
   };
 }
 
+const WELCOME = reply(250, "", "", "RFC 5321 §4.1.1.1");
+const NOT_IMPLEMENTED: Row = { endsGroup: true, ok: () => REPLIES.notImplemented };
 const MAIL_SYNTAX = "MAIL FROM:<reverse-path> [SP mail-parameters]";
 const RCPT_SYNTAX = "RCPT TO:<forward-path> [SP rcpt-parameters]";
 
 /** The rows of RFC 5321, and of the engine's own two questions. */
 export const COMMANDS = {
-  EHLO: hello("EHLO", (terms) => reply(250, "", [terms.hostname, ...offers(terms)], "RFC 5321 §4.1.1.1")),
-  HELO: hello("HELO", (terms) => reply(250, "", terms.hostname, "RFC 5321 §4.1.1.1")),
+  EHLO: hello("EHLO", ({ code, lines, clause }, terms) => reply(code, "", [greeting(lines, terms), ...offers(terms)], clause)),
+  HELO: hello("HELO", ({ code, lines, clause }, terms) => reply(code, "", greeting(lines, terms), clause)),
   MAIL: {
     syntax: MAIL_SYNTAX,
     parse: (scan, terms) => {
       const from = pathAfter(scan, terms, "FROM", reversePath);
-      if (from === undefined) return badSyntax(MAIL_SYNTAX, REPLIES.pathSyntax);
+      if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
-      return (from && pathProblem(from, terms, given)) ?? { type: "MAIL", reversePath: from, parameters: given };
+      return (from && pathProblem(from, terms, given, REPLIES.senderNeedsUtf8, REPLIES.senderTooLong)) ?? { type: "MAIL", reversePath: from, parameters: given };
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: () => REPLIES.senderOk,
@@ -69,11 +78,12 @@ export const COMMANDS = {
     commutes: true,
     parse: (scan, terms) => {
       const to = pathAfter(scan, terms, "TO", forwardPath);
-      if (to === undefined) return badSyntax(RCPT_SYNTAX, REPLIES.recipientSyntax);
+      if (to === undefined) return badSyntax(RCPT_SYNTAX, "5.1.3");
       const given = parameters(scan, terms, terms.grammar.rcpt);
       if (isReply(given)) return given;
       if (terms.transaction.recipients.length >= terms.limits.recipients) return REPLIES.tooManyRecipients;
-      return pathProblem(to, terms, terms.transaction.mail.parameters) ?? { type: "RCPT", forwardPath: to, parameters: given };
+      const { parameters: announced } = terms.transaction.mail;
+      return pathProblem(to, terms, announced, REPLIES.recipientNeedsUtf8, REPLIES.recipientTooLong) ?? { type: "RCPT", forwardPath: to, parameters: given };
     },
     format: (command) => `RCPT TO:${formatPath(command.forwardPath)}${formatParameters(command.parameters)}`,
     ok: () => REPLIES.recipientOk,
@@ -89,14 +99,14 @@ export const COMMANDS = {
   },
   NOOP: { ...withString("NOOP", "NOOP [SP string]", () => REPLIES.ok, false), endsGroup: true },
   VRFY: { ...withString("VRFY", "VRFY string", () => REPLIES.cannotVerify, true), endsGroup: true },
-  EXPN: { ...withString("EXPN", "EXPN string", () => REPLIES.notImplemented, true), endsGroup: true },
-  // RFC 821's other ways to send, and its turning round, are known and not implemented (Appendix F.1, F.6).
-  SEND: { ok: () => REPLIES.notImplemented },
-  SOML: { ok: () => REPLIES.notImplemented },
-  SAML: { ok: () => REPLIES.notImplemented },
-  TURN: { ok: () => REPLIES.notImplemented },
+  // Known and not implemented: EXPN, unless its extension is composed; RFC 821's turning round and other ways to send (Appendix F).
+  EXPN: NOT_IMPLEMENTED,
+  TURN: NOT_IMPLEMENTED,
+  SEND: NOT_IMPLEMENTED,
+  SOML: NOT_IMPLEMENTED,
+  SAML: NOT_IMPLEMENTED,
 
-  connect: { endsGroup: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
+  connect: { endsGroup: true, plain: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
   message: { ok: () => REPLIES.accepted },
 } as const satisfies { readonly [type: string]: Row<any> };
 
@@ -125,9 +135,9 @@ export function parameterTexts(given: Parameters): string[] {
   return Object.entries(given).map(([keyword, value]) => (value === true ? keyword : `${keyword}=${value}`));
 }
 
-/** The 501 that names the right form. */
-export function badSyntax(syntax: string, like: Reply = REPLIES.parameterSyntax): Reply {
-  return reply(like.code, like.enhanced, `Syntax: ${syntax}`, like.clause);
+/** The 501 that names the right form (§4.3.2). */
+export function badSyntax(syntax: string, enhanced = "5.5.4"): Reply {
+  return reply(501, enhanced, `Syntax: ${syntax}`, "RFC 5321 §4.3.2");
 }
 
 /** The end of the line, where trailing white space is tolerated (§4.1.1). */
@@ -146,7 +156,7 @@ function hostAlone(scan: Scan): string | undefined {
   return atEnd(scan) ? name : undefined;
 }
 
-/** A program that knows no name of its own still says something; §4.1.4 forbids to refuse mail for that. */
+/** A leniency: a program that knows no name of its own says something else, or says more (§4.1.1.1 tells of that). */
 function hostOrWord(scan: Scan): string | undefined {
   const from = scan.at;
   const name = scan.take(host);
@@ -154,6 +164,11 @@ function hostOrWord(scan: Scan): string | undefined {
   scan.at = from;
   const other = scan.take(word);
   return delimited(scan) ? other : undefined;
+}
+
+/** Domain [ SP ehlo-greet ]: the host's name, and what the application says to it. */
+function greeting([text = ""]: readonly string[], { hostname }: Terms): string {
+  return text === "" ? hostname : `${hostname} ${text}`;
 }
 
 /** The EHLO lines of all that is offered. */
@@ -176,7 +191,8 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
   while (!atEnd(scan)) {
     const keyword = scan.take(esmtpKeyword)?.toUpperCase();
     const value = scan.skip(EQUALS) ? scan.take(esmtpValue) ?? "" : undefined;
-    if (keyword === undefined || value === "" || !delimited(scan)) return REPLIES.parameterSyntax;
+    const ascii = value === undefined || isAscii(value) || terms.grammar.mail.has("SMTPUTF8"); // RFC 6531 §3.3
+    if (keyword === undefined || value === "" || !ascii || !delimited(scan)) return REPLIES.parameterSyntax;
     const parameter = terms.hello?.type === "EHLO" ? known.get(keyword) : undefined; // §4.1.1.2: only if extensions were negotiated
     if (parameter === undefined) return REPLIES.parameterUnknown;
     if (Object.hasOwn(given, keyword)) return REPLIES.parameterTwice;
@@ -188,10 +204,10 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
 }
 
 /** What stands against a path that is well formed: its length (§4.5.3.1.1 to 3), or characters that were not announced. */
-function pathProblem(path: Path, { grammar, limits }: Terms, transaction: Parameters): Reply | undefined {
+function pathProblem(path: Path, { grammar, limits }: Terms, announced: Parameters, needsUtf8: Reply, tooLong: Reply): Reply | undefined {
   const text = formatPath(path);
-  if (!isAscii(text) && transaction["SMTPUTF8"] !== true) return grammar.mail.has("SMTPUTF8") ? REPLIES.utf8Needed : REPLIES.nonAscii;
-  return fits(path, text, limits) ? undefined : REPLIES.pathTooLong;
+  if (!isAscii(text) && announced["SMTPUTF8"] !== true) return grammar.mail.has("SMTPUTF8") ? needsUtf8 : REPLIES.nonAscii;
+  return fits(path, text, limits) ? undefined : tooLong;
 }
 
 function fits(path: Path, text: string, limits: Limits): boolean {

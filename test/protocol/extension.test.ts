@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  compose, DEFAULT_EXTENSIONS, formatCommand, reply, settings, SIZE, SMTPUTF8, withString, type Command, type Extension, type PrivateUse, type Row,
+  compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, reply, settings, SIZE, SMTPUTF8, withString, type Command, type Extension, type PrivateUse, type Row,
 } from "../../dist/protocol/index.js";
 import { Drive } from "../drive.js";
 
@@ -41,7 +41,7 @@ test("it is offered, understood and helped with", () => {
   drive.feed("XCOUNT 3\r\n");
   assert.is(drive.takeReplies(), "250-2.0.0 1\r\n250-2.0.0 2\r\n250 2.0.0 3\r\n");
   drive.feed("HELP xcount\r\nHELP\r\n");
-  assert.match(drive.takeReplies(), /Syntax: XCOUNT number\r\n.*EXPN HELP XCOUNT\r\n$/s);
+  assert.match(drive.takeReplies(), /Syntax: XCOUNT number\r\n.*VRFY HELP XCOUNT\r\n$/s);
   drive.feed("xcount x\r\n");
   assert.is(drive.takeReplies(), "501 5.5.4 Syntax: XCOUNT number\r\n");
 });
@@ -78,10 +78,18 @@ test("without `in`, a verb is allowed wherever commands are, and changes nothing
   assert.throws(() => formatCommand({ type: "XNONE" }, grammar), /no such command/);
 });
 
+test("EXPN is not implemented, unless it is composed: then it is offered, and has an answer", () => {
+  const drive = new Drive(settings({ extensions: [EXPN] }), { answers: new Map([["EXPN staff", "250-<a@foo.com>\n250 <b@foo.com>"]]) });
+  drive.feed("EHLO x\r\n");
+  assert.match(drive.takeReplies(), /250 EXPN\r\n$/);
+  drive.feed("EXPN staff\r\nEXPN others\r\nEXPN\r\n");
+  assert.is(drive.replies, "250-<a@foo.com>\r\n250 <b@foo.com>\r\n252 Cannot EXPN the list, but will accept message and attempt delivery\r\n501 Syntax: EXPN string\r\n");
+});
+
 test("what cannot be composed", () => {
-  assert.throws(() => compose([SIZE, SIZE]), /two extensions claim the keyword SIZE/);
-  assert.throws(() => compose([SIZE, { keyword: "XS", mail: { SIZE: { parse: () => true } } }]), /two extensions claim the MAIL parameter SIZE/);
-  assert.throws(() => compose([{ keyword: "XN", verbs: { NOOP: XCOUNT } }]), /two extensions claim the verb NOOP/);
+  assert.throws(() => compose([SIZE, SIZE]), /the keyword SIZE is taken/);
+  assert.throws(() => compose([SIZE, { keyword: "XS", mail: { SIZE: { parse: () => true } } }]), /the MAIL parameter SIZE is taken/);
+  assert.throws(() => compose([{ keyword: "XN", verbs: { NOOP: XCOUNT } }]), /the verb NOOP is taken/);
   assert.throws(() => compose([{ keyword: "no good" }]), /"no good" is no keyword/);
   assert.throws(() => compose([{ keyword: "XL", verbs: { xcount: XCOUNT } }]), /"xcount" is no verb/);
   assert.throws(() => compose([SMTPUTF8]), /SMTPUTF8 cannot be offered without 8BITMIME/);

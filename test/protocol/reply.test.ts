@@ -12,8 +12,9 @@ test("one line, several lines", () => {
   assert.is(formatReply(reply(250, "2.0.0", "OK"), full), "250 2.0.0 OK\r\n");
   assert.is(formatReply(reply(250, "2.0.0", "OK"), plain), "250 OK\r\n");
   assert.is(formatReply(reply(550, "5.1.1", "a\nb\r\nc"), full), "550-5.1.1 a\r\n550-5.1.1 b\r\n550 5.1.1 c\r\n");
-  assert.is(formatReply(reply(250, "", ["a", "b"]), full), "250-a\r\n250 b\r\n");
-  assert.is(formatReply(reply(250, "", []), full), "250 \r\n");
+  assert.is(formatReply(reply(250, "", ["a", "b"]), full), "250-2.0.0 a\r\n250 2.0.0 b\r\n", "one that has no code gets that of its kind");
+  assert.is(formatReply(reply(354, "", "go on"), full), "354 go on\r\n");
+  assert.is(formatReply(reply(250, "", []), plain), "250 \r\n");
 });
 
 test("a text cannot break out of its line", () => {
@@ -23,7 +24,7 @@ test("a text cannot break out of its line", () => {
 });
 
 test("a line is never longer than 512 octets", () => {
-  for (const [text, format] of [["x".repeat(2000), plain], ["x".repeat(2000), full], ["€".repeat(2000), { ...full, utf8: true }]] as const) {
+  for (const [text, format] of [["x".repeat(2000), plain], ["x".repeat(2000), full], ["€".repeat(2000), { ...full, utf8: true }], [`a${"👋".repeat(500)}`, { ...full, utf8: true }]] as const) {
     const lines = formatReply(reply(550, "5.7.1", text), format).split("\r\n").slice(0, -1);
     for (const line of lines) assert.ok(Buffer.byteLength(line) + 2 <= 512, `${Buffer.byteLength(line)}`);
     assert.is(lines.map((line) => line.slice(format.enhanced ? 10 : 4)).join(""), text);
@@ -42,11 +43,12 @@ test("from text", () => {
   assert.equal(parts("550 4.7.1 is part of the text"), [550, "", "4.7.1 is part of the text"]);
   assert.equal(parts("550-5.7.1 one\n550 5.7.1 two"), [550, "5.7.1", "one", "two"]);
   assert.equal(parts("550 5.7.1 one\ntwo"), [550, "5.7.1", "one", "two"]);
-  for (const text of ["", "OK", "25", "2500 x", "999 x", "150 x", "250OK", " 250 OK"]) assert.throws(() => parseReply(text), RangeError, text);
+  assert.equal(parts("250-first\n2500 users\n250"), [250, "", "first", "2500 users", ""]);
+  for (const text of ["", "OK", "25", "2500 x", "999 x", "150 x", "270 x", "250OK", " 250 OK"]) assert.throws(() => parseReply(text), RangeError, text);
 });
 
 test("what is no reply", () => {
-  for (const code of [0, 199, 600, 250.5, NaN]) assert.throws(() => reply(code, "", "x"), RangeError, `${code}`);
+  for (const code of [0, 199, 260, 600, 250.5, NaN]) assert.throws(() => reply(code, "", "x"), RangeError, `${code}`);
   for (const enhanced of ["5.1.1", "2.1", "2.1.1.1", "x", "2.1000.1"]) assert.throws(() => reply(250, enhanced, "x"), RangeError, enhanced);
 });
 

@@ -34,6 +34,10 @@ test("what ends a group lets the replies go, and what follows begins another", (
   drive.outputs.length = 0;
   drive.feed("RSET\r\nRSET\r\nNOOP\r\nRSET\r\nVRFY a\r\nEHLO x\r\nNOOP");
   assert.equal(drive.outputs.map((output) => output.match(/^\d{3} /gm)?.length), [3, 2, 1]);
+  drive.outputs.length = 0;
+  drive.feed("\r\nRSET\r\nXYZZY\r\nRSET\r\nTURN\r\nRSET\r\n");
+  assert.equal(drive.outputs.map((output) => output.slice(0, 3)), ["250", "250", "250", "250"]);
+  assert.match(drive.outputs[1]!, /500 5.5.1/);
 });
 
 test("replies leave when there are very many", () => {
@@ -180,7 +184,7 @@ test("the message step tells the envelope", () => {
 });
 
 test("whom we wait for, and how long", () => {
-  const limits = { commandMs: 1, dataBlockMs: 2, answerMs: 3, partingMs: 4 };
+  const limits = { commandMs: 1, dataBlockMs: 2, answerMs: 3, partingMs: 4, acceptMs: 5 };
   const drive = new Drive(settings({ limits }), { slow: true });
   const waits = (): unknown => [drive.server.waitingFor, drive.server.timeoutMs];
   assert.equal(waits(), ["answer", 3]);
@@ -199,7 +203,7 @@ test("whom we wait for, and how long", () => {
   drive.server.shutdown();
   assert.equal(waits(), ["data", 2]);
   drive.feed("\r\n.\r\n");
-  assert.equal(waits(), ["answer", 3]);
+  assert.equal(waits(), ["answer", 5]);
   drive.answer();
   assert.equal(waits(), ["command", 4]);
 });

@@ -2,10 +2,11 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Conversation, settings, TRANSITIONS, type State } from "../../dist/protocol/index.js";
+import { Conversation, EXPN, settings, TRANSITIONS, type State } from "../../dist/protocol/index.js";
 import { Drive } from "../drive.js";
 
 const test = suite("state");
+const ALL = settings({ extensions: [EXPN] });
 
 /** How to get to each state that takes commands. */
 const WAYS: Partial<Record<State, readonly string[]>> = {
@@ -22,7 +23,7 @@ const COMMAND_LINES: { readonly [verb: string]: string } = {
 for (const [state, way] of Object.entries(WAYS)) {
   for (const [name, line] of Object.entries(COMMAND_LINES)) {
     test(`${name} in "${state}"`, () => {
-      const drive = new Drive(settings());
+      const drive = new Drive(ALL);
       for (const each of way) drive.feed(each);
       assert.is(drive.server.state, state);
       drive.takeReplies();
@@ -44,7 +45,7 @@ test("a refused command changes nothing, in any state", () => {
   for (const [state, way] of Object.entries(WAYS)) {
     for (const line of Object.values(COMMAND_LINES)) {
       for (const refusal of ["450 4.2.0 Not now", "550 5.7.1 Never"]) {
-        const drive = new Drive(settings(), { slow: true });
+        const drive = new Drive(ALL, { slow: true });
         drive.answer();
         for (const each of way) drive.feed(each).answer();
         drive.feed(`${line}\r\n`);

@@ -1,4 +1,4 @@
-// SIZE, RFC 1870: the server says what it takes at the most, the client how much comes. Enforced while reading too (server.ts).
+// SIZE, RFC 1870: the server says what it takes at the most, the client how much comes. Enforced while reading too (mail-data.ts).
 
 import type { Extension } from "../extension.js";
 import { REPLIES, reply } from "../reply.js";
@@ -12,7 +12,7 @@ export const SIZE: Extension = {
     SIZE: {
       parse: (value, { limits }) => {
         if (value === undefined || !/^\d{1,20}$/.test(value)) return BAD_SIZE; // size-value = 1*20DIGIT
-        const octets = Number(value);
+        const octets = Math.min(Number(value), Number.MAX_SAFE_INTEGER);
         return limits.messageOctets > 0 && octets > limits.messageOctets ? REPLIES.messageTooBig : octets;
       },
     },
