@@ -73,16 +73,29 @@ async function main(args: readonly string[]): Promise<void> {
     enableSMTPUTF8: values.smtputf8 === true,
     format,
     lineEndings,
-    trace: values.debug === true ? new Dialogue((line) => process.stderr.write(`${line}\n`)).trace : undefined,
+    trace: values.debug === true ? new Dialogue(printDialogue).trace : undefined,
     accepted: () => {
       accepted += 1;
-      if (accepted === exitAfter) void server.close();
+      if (accepted === exitAfter) void stop(server);
     },
   });
   const addresses = await listening(server, positionals[0] ?? "localhost:8025");
   if (values.nosetuid !== true) becomeNobody();
   process.stderr.write(`smtpd: ${Server.name} listening on ${addresses.map(written).join(" and ")}\n`);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void server.close());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop(server));
+}
+
+/** Ends when the sessions have; what standard output has not taken by then was not acknowledged either, and is not waited for. */
+async function stop(server: SMTPServer): Promise<void> {
+  await server.close();
+  process.exit(process.stdout.writableLength > 0 ? 1 : 0);
+}
+
+/** Nobody reads standard error: the dialogue is not kept for him without end. */
+const BACKLOG_OCTETS = 1_000_000;
+
+function printDialogue(line: string): void {
+  if (process.stderr.writableLength < BACKLOG_OCTETS) process.stderr.write(`${line}\n`);
 }
 
 function parse(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {

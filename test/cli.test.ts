@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -19,8 +19,8 @@ class Command {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], stdio: "pipe" | number = "pipe", env: NodeJS.ProcessEnv = {}) {
-    this.process = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", stdio, "pipe"], env: { ...process.env, ...env } });
+  constructor(args: readonly string[], stdio: "pipe" | number = "pipe", env: NodeJS.ProcessEnv = {}, [command, ...rest]: readonly string[] = [process.execPath, CLI]) {
+    this.process = spawn(command!, [...rest, ...args], { stdio: ["ignore", stdio, "pipe"], env: { ...process.env, ...env } });
     running.push(this.process);
     this.process.stdout?.on("data", (octets: Buffer) => (this.stdout += octets.toString()));
     this.process.stderr!.on("data", (octets: Buffer) => (this.stderr += octets.toString()));
@@ -105,6 +105,8 @@ test("-d prints the dialogue, who says what, control characters shown", async ()
   assert.is(lines[3], "C: NOOP grüße");
   assert.is(lines[5], `C: ${"x".repeat(1000)}`);
   assert.is(lines[6], `C: ${"x".repeat(500)}y`);
+  command.process.kill("SIGTERM");
+  assert.is(await command.ended(), 0);
 });
 
 test("-u, -s, --format, --line-endings", async () => {
@@ -176,7 +178,6 @@ test("without -n: nobody, or a word why not", async () => {
   if (process.getuid?.() === 0) {
     await command.listening();
     assert.match(await (await command.connect()).deliver("still works"), /^250/);
-    const { readFileSync } = await import("node:fs");
     const status = readFileSync(`/proc/${command.process.pid}/status`, "utf8");
     assert.match(status, /^Uid:\t(?!0\t)(\d+)\t\1\t\1\t\1$/m);
     assert.match(status, /^Gid:\t(?!0\t)/m);
@@ -204,6 +205,8 @@ test("a class of one's own", async () => {
   await eventually(() => mine.stdout === "mine\n", "it printed");
   const other = new Command(["-n", "-c", `${path}:Other`, "127.0.0.1:0"]);
   assert.match(await (await other.connect()).deliver("x"), /^554 5.7.1 Other says no/);
+  other.process.kill("SIGTERM");
+  await other.ended();
   assert.match(await refused(["-n", "-c", `${path}:Missing`]), /has no class as its export "Missing"\n$/);
   assert.match(await refused(["-n", "-c", `${path}:number`]), /has no class as its export "number"\n$/);
   assert.match(await refused(["-n", "-c", `${path}:Alien`]), /does not extend SMTPServer\n$/);
@@ -230,6 +233,45 @@ test("a full disk: 451, a clear line, and it goes on", async () => {
   assert.match(await client.deliver("y"), /^451 4.3.0/);
   await eventually(() => /ENOSPC/.test(command.stderr), "the operator is told");
   assert.is(command.process.exitCode, null);
+});
+
+test("a disk that takes only a part of a message: 451", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const file = openSync(join(directory, "out"), "w");
+  const script = 'ulimit -f 4; trap "" XFSZ; exec "$@"';
+  const command = new Command([], file, { NODE_V8_COVERAGE: "" }, ["bash", "-c", script, "bash", process.execPath, CLI, ...DEBUGGING, "127.0.0.1:0"]);
+  closeSync(file);
+  const client = await command.connect();
+  assert.match(await client.deliver("short"), /^250/);
+  assert.match(await client.deliver("long ".repeat(2000)), /^451 4.3.0/);
+  await eventually(() => /EFBIG/.test(command.stderr), "the operator is told");
+  rmSync(directory, { recursive: true });
+});
+
+test("standard output in a file", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const file = openSync(join(directory, "out"), "w");
+  const command = new Command([...DEBUGGING, "127.0.0.1:0"], file);
+  closeSync(file);
+  assert.match(await (await command.connect()).deliver("Subject: x"), /^250/);
+  assert.is(readFileSync(join(directory, "out"), "utf8"), "---------- MESSAGE FOLLOWS ----------\nSubject: x\n------------ END MESSAGE ------------\n");
+  command.process.kill("SIGTERM");
+  assert.is(await command.ended(), 0);
+  rmSync(directory, { recursive: true });
+});
+
+test("a terminal that nobody looks at: the dialogue is not kept without end", async () => {
+  const command = new Command([...DEBUGGING, "-d", "127.0.0.1:0"]);
+  const client = await command.connect();
+  command.process.stderr!.pause();
+  for (let times = 0; times < 30; times++) {
+    client.send("NOOP\r\n".repeat(2000));
+    await client.until(/(?:250 2.0.0 OK\r\n){2000}/);
+  }
+  assert.match(await client.say("QUIT"), /^221/);
+  command.process.kill("SIGTERM");
+  command.process.stderr!.resume();
+  assert.is(await command.ended(), 0);
 });
 
 test("standard error that is closed is no reason to stop", async () => {

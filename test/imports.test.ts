@@ -21,7 +21,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["transport/serve"],
   ["transport/node"],
   ["transport/index"],
-  ["servers/octets"],
+  ["servers/octets", "servers/standard-output"],
   ["servers/smtp-server"],
   ["servers/formats"],
   ["servers/debugging-server"],

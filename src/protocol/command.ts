@@ -17,3 +17,8 @@ export interface WithString { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; 
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
 
 export type Command = Hello | Mail | Rcpt | Plain | WithString | PrivateUse;
+
+/** RFC 6531 §3.7.4: behind SMTPUTF8, on MAIL for a whole transaction, reply texts may be UTF-8. */
+export function announcesUtf8(asked: { readonly type: string; readonly parameters?: unknown } | undefined): boolean {
+  return (asked?.parameters as Parameters | undefined)?.["SMTPUTF8"] === true;
+}

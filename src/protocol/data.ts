@@ -52,74 +52,65 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
   let copy: Copy | undefined;
   const copied = (): Copy => (copy ??= new Copy((to - from + 2) * (mend ? 2 : 1)));
 
+  // A turn is a line, as a rule: from its start through its text to its CRLF.
   decode: while (at < to) {
-    const octet = octets[at]!;
-    switch (position) {
-      case "text": {
-        let next = at;
-        let text = octet;
-        while (text !== CR && text !== LF) {
-          bits |= text;
-          if (++next === to) break;
-          text = octets[next]!;
-        }
-        at = next;
-        if (at === to) break decode;
-        if (text === LF) {
-          state.bareLf += 1;
-          if (refuse) break decode;
-          if (mend) kept = copied().add(octets, kept, at, CR);
-        } else {
-          position = "cr";
-        }
-        at += 1;
-        break;
-      }
-      case "cr":
-        if (octet === LF) {
-          at += 1;
-          if (at - lineFrom > state.lineOctets) state.longLines += 1;
-          lineFrom = at;
-          position = "line";
-          break;
-        }
-        position = "text";
-        state.bareCr += 1;
-        if (refuse) break decode;
-        if (mend) kept = copied().add(octets, kept, at, LF);
-        break;
-      case "line":
-        position = octet === DOT ? "dot" : "text";
-        if (octet !== DOT) break;
+    if (position === "line") {
+      position = "text";
+      if (octets[at] === DOT) {
         dotAt = at;
         at += 1;
         lineFrom = at;
-        break;
-      case "dot":
-        if (octet === CR) {
-          at += 1;
-          position = "dot-cr";
-          break;
-        }
-        position = "text";
-        if (octet === LF) {
-          lineFrom = dotAt;
-          if (dotAt < from) copied().add(octets, kept, kept, DOT);
-        } else if (dotAt >= from && !state.discard) {
-          copied().add(octets, kept, dotAt);
-          kept = at;
-        }
-        break;
-      default: // "dot-cr"
-        if (octet === LF) {
-          at += 1;
-          position = "end";
-          break decode;
-        }
+        position = "dot";
+      }
+    }
+    if (position === "dot" && at < to) {
+      position = "text";
+      if (octets[at] === CR) {
+        at += 1;
+        position = "dot-cr";
+      } else if (octets[at] === LF) {
         lineFrom = dotAt;
         if (dotAt < from) copied().add(octets, kept, kept, DOT);
-        if (dotAt < from - 1) copied().add(octets, kept, kept, CR);
-        position = "cr"; // and that CR is bare, as the next turn finds
+      } else if (dotAt >= from && !state.discard) {
+        copied().add(octets, kept, dotAt);
+        kept = at;
+      }
+    }
+    if (position === "dot-cr" && at < to) {
+      if (octets[at] === LF) {
+        at += 1;
+        position = "end";
+        break;
+      }
+      lineFrom = dotAt;
+      if (dotAt < from) copied().add(octets, kept, kept, DOT);
+      if (dotAt < from - 1) copied().add(octets, kept, kept, CR);
+      position = "cr"; // and that CR is bare, as is found below
+    }
+    while (position === "text" && at < to) {
+      const octet = octets[at]!;
+      if (octet === LF) {
+        state.bareLf += 1;
+        if (refuse) break decode;
+        if (mend) kept = copied().add(octets, kept, at, CR);
+      } else if (octet === CR) {
+        position = "cr";
+      }
+      bits |= octet;
+      at += 1;
+    }
+    if (position === "cr" && at < to) {
+      if (octets[at] === LF) {
+        at += 1;
+        if (at - lineFrom > state.lineOctets) state.longLines += 1;
+        lineFrom = at;
+        position = "line";
+      } else {
+        position = "text";
+        state.bareCr += 1;
+        if (refuse) break;
+        if (mend) kept = copied().add(octets, kept, at, LF);
+      }
     }
   }
 

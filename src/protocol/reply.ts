@@ -20,6 +20,7 @@ export function reply(code: number, enhanced: string, text: string | readonly st
     throw new RangeError(`${enhanced} is no enhanced code for ${code} (RFC 2034 §4)`);
   }
   const lines = typeof text === "string" ? text.split(/\r?\n/) : text;
+  if (!lines.every((line) => typeof line === "string")) throw new TypeError("a reply is made of text");
   return { code, enhanced, lines: lines.length > 0 ? lines : [""], clause };
 }
 
@@ -119,6 +120,8 @@ export const REPLIES = {
   messageTooBig: reply(552, "5.3.4", "Message size exceeds fixed maximum message size", "RFC 1870 §6.3"),
   bareInData: reply(550, "5.6.0", "Mail data holds a CR or LF that is not part of a CRLF", "RFC 5321 §2.3.8"),
 
+  insufficientStorage: reply(452, "4.3.1", "Insufficient system storage", "RFC 5321 §4.2.2"),
+  otherProtocol: reply(500, "5.5.1", "This is SMTP", "RFC 5321 §7.8"),
   localError: reply(451, "4.3.0", "Local error in processing", "RFC 5321 §4.2.2"),
   notHandled: reply(451, "4.3.5", "Nothing here takes messages", "RFC 5321 §4.2.2"),
 } as const;

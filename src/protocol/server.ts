@@ -2,7 +2,7 @@
 // the oldest step that is owed an answer. There is no I/O in here, no clock and no callback; not pulling is backpressure.
 
 import { octetsOf } from "./bytes.js";
-import type { Command, Hello, Parameters } from "./command.js";
+import { announcesUtf8, type Command, type Hello } from "./command.js";
 import type { Row, Settings, Terms } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
@@ -11,7 +11,7 @@ import { formatReply, isReply, REPLIES, reply, severityOf, type Reply } from "./
 import { Conversation, EXPECTED, inTransaction, READS, type State } from "./state.js";
 import type { Abort, AbortReason, Question, Step, Wait } from "./step.js";
 import { Scan, verb } from "./syntax.js";
-import { newTransaction } from "./verbs.js";
+import { newTransaction, OTHER_PROTOCOLS } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
@@ -99,8 +99,12 @@ export class Server {
     else this.#answer(asked, severityOf(given.code) === 2 ? row.complete?.(given, this.#terms) ?? given : given);
   }
 
-  /** Refuses the message whose data is being read: the rest is read and dropped, then this reply is given. */
+  /**
+   * Refuses the message whose data is being read: the rest is read and dropped, then this reply is given. Throws RangeError
+   * where it is no refusal.
+   */
   refuse(why: Reply): void {
+    if (severityOf(why.code) < 4) throw new RangeError(`${why.code} refuses nothing`);
     this.#data?.refuse(why);
     if (this.#data !== undefined) this.#giveUp("refused");
   }
@@ -160,7 +164,7 @@ export class Server {
     if (this.state === "refused" && !allowed) return REPLIES.notInUse;
     if (found === "overlong" || octets > (grammar.lineOctets.get(name) ?? limits.commandLineOctets)) return REPLIES.lineTooLong;
     if (found === "bare") return REPLIES.bareInCommand;
-    if (row === undefined) return REPLIES.commandUnknown;
+    if (row === undefined) return OTHER_PROTOCOLS.has(name) ? REPLIES.otherProtocol : REPLIES.commandUnknown;
     if (row.parse === undefined) return REPLIES.notImplemented;
     return allowed ? undefined : reply(503, "5.5.1", `Bad sequence of commands: ${EXPECTED[this.state]}`, "RFC 5321 §4.1.4");
   }
@@ -217,7 +221,7 @@ export class Server {
   }
 
   #tooManyErrors(why: Reply): boolean {
-    if (severityOf(why.code) === 5) this.#errors += 1;
+    if (severityOf(why.code) === 5) this.#errors += why === REPLIES.otherProtocol ? Infinity : 1;
     if (this.#errors < this.#settings.limits.errors) return false;
     this.#hangUp("4.7.0", "Too many errors", "RFC 5321 §7.8", "too many errors");
     return true;
@@ -285,11 +289,6 @@ export class Server {
 
 /** Verbs are in upper case; "connect" and "message" are rows, but nobody can send them. */
 const VERB = /^[A-Z0-9-]+$/;
-
-/** RFC 6531 §3.7.4: behind SMTPUTF8, on MAIL for a whole transaction, texts may be UTF-8. */
-function announcesUtf8(asked: Question | undefined): boolean {
-  return asked !== undefined && "parameters" in asked && (asked.parameters as Parameters)["SMTPUTF8"] === true;
-}
 
 /** What the strategy is told when the engine refuses a message. */
 const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([

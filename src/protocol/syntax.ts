@@ -147,10 +147,10 @@ export function formatMailbox({ localPart, domain }: Path): string {
 }
 
 /** Local-part = Dot-string / Quoted-string */
-const localPartRule: Rule = (octets, at) => (octets[at] === DOUBLE_QUOTE ? quotedString(octets, at) : dotString(octets, at));
+const localPartRule: Rule = (octets, at) => (octets[at] === DOUBLE_QUOTE ? quotedString(octets, at + 1) : dotString(octets, at));
 
 /** Dot-string = Atom *("." Atom), Atom = 1*atext */
-export const dotString: Rule = (octets, at) => {
+const dotString: Rule = (octets, at) => {
   do {
     const to = span(ATEXT, octets, at);
     if (to === at) return FAIL;
@@ -159,10 +159,9 @@ export const dotString: Rule = (octets, at) => {
   return at - 1;
 };
 
-/** Quoted-string = DQUOTE *QcontentSMTP DQUOTE, QcontentSMTP = qtextSMTP / "\" %d32-126 */
-export const quotedString: Rule = (octets, at) => {
-  if (octets[at] !== DOUBLE_QUOTE) return FAIL;
-  let to = span(QTEXT, octets, at + 1);
+/** Behind its first DQUOTE: Quoted-string = DQUOTE *QcontentSMTP DQUOTE, QcontentSMTP = qtextSMTP / "\" %d32-126 */
+const quotedString: Rule = (octets, at) => {
+  let to = span(QTEXT, octets, at);
   while (octets[to] === BACKSLASH && octets[to + 1]! >= 0x20 && octets[to + 1]! <= 0x7e) to = span(QTEXT, octets, to + 2);
   return octets[to] === DOUBLE_QUOTE ? to + 1 : FAIL;
 };

@@ -114,6 +114,12 @@ const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
 
 /** What a transaction begins with (§4.1.1.2). */
+/**
+ * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
+ * of the machine it is shown on): such a client is hung up on at once.
+ */
+export const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);
+
 export function newTransaction(mail = NO_MAIL): Transaction {
   return { mail, recipients: [] };
 }
@@ -167,8 +173,8 @@ function hostOrWord(scan: Scan): string | undefined {
 }
 
 /** Domain [ SP ehlo-greet ]: the host's name, and what the application says to it. */
-function greeting([text = ""]: readonly string[], { hostname }: Terms): string {
-  return text === "" ? hostname : `${hostname} ${text}`;
+function greeting(texts: readonly string[], { hostname }: Terms): string {
+  return `${hostname} ${texts[0]}`.trimEnd();
 }
 
 /** The EHLO lines of all that is offered. */

@@ -1,26 +1,26 @@
 // Prints each message and discards it.
 
-import type { Writable } from "node:stream";
 import type { Answer, Address, Peer } from "../transport/index.js";
 import { FORMATS, type FormatName } from "./formats.js";
 import { SMTPServer, type MessageOptions, type SMTPServerOptions } from "./smtp-server.js";
+import { standardOutput, type Output } from "./standard-output.js";
 
 export interface DebuggingServerOptions extends SMTPServerOptions {
   /** "text" if not given; "python" is what Python 3's DebuggingServer prints, "json" is one object a line. */
   readonly format?: FormatName;
-  /** Where to print: standard output if not given. Control characters are shown, not obeyed, if it is a terminal (`isTTY`). */
-  readonly output?: Writable & { readonly isTTY?: boolean };
+  /** Where to print: standard output if not given. */
+  readonly output?: Output;
 }
 
 export class DebuggingServer extends SMTPServer {
   readonly #format: FormatName;
-  readonly #output: Writable & { readonly isTTY?: boolean };
+  readonly #output: Output;
 
   constructor(localaddr: Address, remoteaddr?: Address, options: DebuggingServerOptions = {}) {
     super(localaddr, remoteaddr, { ...options, decodeData: false });
     this.#format = options.format ?? "text";
-    this.#output = options.output ?? process.stdout;
-    this.#output.on("error", () => {}); // a closed or full output is told to the write below, and there to the client
+    this.#output = options.output ?? standardOutput();
+    this.#output.on?.("error", () => {}); // a closed or full output is told to the write below, and there to the client
   }
 
   /** Says 250 once the message is written, 451 if it cannot be. */

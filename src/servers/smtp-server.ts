@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, SMTPUTF8, settings, type AbortReason, type Irregularity, type Limits, type LineEndings, type Message,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Irregularity, type Limits, type LineEndings, type Message,
 } from "../protocol/index.js";
 import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
 import { Octets } from "./octets.js";
@@ -20,6 +20,8 @@ export interface SMTPServerOptions {
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
+  /** Octets of all messages that are being collected at a time; what is more is refused with 452. 1 GiB if not given. */
+  readonly memoryLimit?: number;
   /** How long close() waits for what is in flight, in milliseconds. */
   readonly graceMs?: number;
   /** For the operator, one line a call, fit for a terminal; standard error if not given. */
@@ -43,6 +45,8 @@ export interface MessageOptions {
   readonly irregularities: readonly Irregularity[];
 }
 
+const MEMORY_LIMIT = 1_073_741_824;
+
 /** processMessage was not overridden. */
 export class NotImplementedError extends Error {
   override readonly name = "NotImplementedError";
@@ -53,6 +57,8 @@ export class SMTPServer implements Strategy, AsyncDisposable {
   readonly _remoteaddr: Address | undefined;
   protected readonly options: SMTPServerOptions;
   readonly #listener: Listener;
+  /** Octets of all messages that are being collected. */
+  #held = 0;
 
   /** Listens on construction. Addresses are [host, port]; port 0 is any that is free. The base does not use `remoteaddr`. */
   constructor(localaddr: Address, remoteaddr?: Address, options: SMTPServerOptions = {}) {
@@ -104,13 +110,24 @@ export class SMTPServer implements Strategy, AsyncDisposable {
    */
   session(peer: Peer): Session {
     const data = new Octets();
+    let held = 0;
+    const release = (): Uint8Array => {
+      this.#held -= held;
+      held = 0;
+      return data.take();
+    };
     return {
-      body: (chunk) => data.append(chunk),
+      body: (chunk) => {
+        if (this.#held + chunk.length > (this.options.memoryLimit ?? MEMORY_LIMIT)) return REPLIES.insufficientStorage;
+        this.#held += chunk.length;
+        held += chunk.length;
+        return data.append(chunk);
+      },
       abort: ({ reason }) => {
-        data.take();
+        release();
         if (FAULTS[reason] !== undefined) this.log(`message from ${peer.address} refused: ${FAULTS[reason]}`);
       },
-      message: (message) => this.#process(peer, message, data.take()),
+      message: (message) => this.#process(peer, message, release()),
     };
   }
 
@@ -129,7 +146,16 @@ export class SMTPServer implements Strategy, AsyncDisposable {
   }
 
   protected failed(what: string, error: unknown, peer: Peer): void {
-    this.log(`${what} from ${peer.address} failed and was answered 451: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+    this.log(`${what} from ${peer.address} failed and was answered 451: ${described(error)}`);
+  }
+}
+
+/** An error in a line. Anything may be thrown, even what has no text. */
+function described(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return "an unknown error";
   }
 }
 

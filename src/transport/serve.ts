@@ -56,7 +56,12 @@ export class Connection {
     this.#wire = wire;
     this.#options = options;
     this.#engine = new Server(options.settings);
-    this.#session = options.strategy.session(wire.peer);
+    const session: Session | PromiseLike<Session> = options.strategy.session(wire.peer);
+    if (isThenable(session)) {
+      Promise.resolve(session).catch(() => {});
+      throw new TypeError("session() has to return hooks, not a promise of them");
+    }
+    this.#session = session;
   }
 
   /** Whether a transaction is open or a reply is owed. */
@@ -69,14 +74,17 @@ export class Connection {
   pump(): void {
     if (this.#pumping || this.#over) return; // a hook that calls back finds the loop running
     this.#pumping = true;
-    while (this.#blocked === undefined && this.#step());
-    this.#pumping = false;
+    try {
+      while (this.#blocked === undefined && this.#step());
+    } finally {
+      this.#pumping = false;
+    }
   }
 
   /** Octets came. Only while the wire is not paused. */
   receive(octets: Uint8Array): void {
     if (this.#over) return;
-    this.#options.trace?.(this.#wire.peer, "client", octets);
+    this.#trace("client", octets);
     this.#engine.receive(octets);
     this.pump();
   }
@@ -125,7 +133,7 @@ export class Connection {
       case "need-reply":
         return this.#pause();
       case "output":
-        this.#options.trace?.(this.#wire.peer, "server", step.octets);
+        this.#trace("server", step.octets);
         if (this.#wire.write(step.octets)) return true;
         this.#blocked = "on the wire";
         return this.#pause();
@@ -143,14 +151,15 @@ export class Connection {
   }
 
   #ask(question: Question): void {
+    if (question.type === "message") this.#messageEnds = Infinity;
     const answer = this.#guard(question.type, () => this.#call(question));
-    if (!isPromise(answer) && this.#slots.length === 0) return this.#reply(question, answer);
-    const slot: Slot = { question, answer: undefined, settled: !isPromise(answer) };
-    this.#slots.push(slot);
-    if (!isPromise(answer)) {
-      slot.answer = answer;
+    if (!(answer instanceof Promise)) {
+      if (this.#slots.length === 0) return this.#reply(question, answer);
+      this.#slots.push({ question, answer, settled: true });
       return;
     }
+    const slot: Slot = { question, answer: undefined, settled: false };
+    this.#slots.push(slot);
     const settle = (value: Answer): void => {
       slot.answer = value;
       slot.settled = true;
@@ -176,9 +185,12 @@ export class Connection {
 
   #reply(question: Question, answer: Answer): void {
     try {
+      if (this.#engine.state === "closed") return; // too late
       const given = toReply(answer);
       this.#engine.reply(given);
-      if (question.type === "message" && (given === undefined || given.code < 300)) this.#options.accepted?.(this.#wire.peer);
+      if (question.type === "message" && (given === undefined || given.code < 300)) {
+        this.#tell("accepted", () => this.#options.accepted?.(this.#wire.peer));
+      }
     } catch (error) {
       this.#engine.reply(this.#failed(question.type, error));
     }
@@ -186,7 +198,7 @@ export class Connection {
 
   #body(chunk: Uint8Array): boolean {
     const answer = this.#guard("body", () => this.#session.body?.(chunk));
-    if (!isPromise(answer)) {
+    if (!(answer instanceof Promise)) {
       this.#mayRefuse(answer);
       return true;
     }
@@ -200,8 +212,12 @@ export class Connection {
   }
 
   #mayRefuse(answer: Answer): void {
-    const refusal = this.#guard("body", () => toReply(answer));
-    if (refusal !== undefined) this.#engine.refuse(refusal as Reply);
+    try {
+      const refusal = toReply(answer);
+      if (refusal !== undefined) this.#engine.refuse(refusal);
+    } catch (error) {
+      this.#engine.refuse(this.#failed("body", error));
+    }
   }
 
   #finish(): false {
@@ -225,12 +241,18 @@ export class Connection {
   /** A hook that has nothing to answer. */
   #tell(what: string, hook: () => Eventually<Answer>): void {
     const told = this.#guard(what, hook);
-    if (isPromise(told)) told.then(undefined, (error) => this.#failed(what, error));
+    if (told instanceof Promise) told.catch((error: unknown) => this.#failed(what, error));
   }
 
-  #guard(what: string, hook: () => Eventually<Answer>): Eventually<Answer> {
+  #trace(from: "client" | "server", octets: Uint8Array): void {
+    if (this.#options.trace !== undefined) this.#tell("trace", () => this.#options.trace?.(this.#wire.peer, from, octets));
+  }
+
+  /** Calls a hook. What it returns is an answer, or a true promise of one. */
+  #guard(what: string, hook: () => Eventually<Answer>): Answer | Promise<Answer> {
     try {
-      return hook();
+      const answer = hook();
+      return isThenable(answer) ? Promise.resolve(answer) : answer;
     } catch (error) {
       return this.#failed(what, error);
     }
@@ -238,13 +260,17 @@ export class Connection {
 
   /** The operator learns what happened; the peer only that something did. */
   #failed(what: string, error: unknown): Reply {
-    this.#options.failed(what, error, this.#wire.peer);
+    try {
+      this.#options.failed(what, error, this.#wire.peer);
+    } catch {
+      // there is nobody left to tell
+    }
     return REPLIES.localError;
   }
 }
 
-function isPromise(answer: Eventually<Answer>): answer is PromiseLike<Answer> {
-  return typeof answer === "object" && answer !== null && "then" in answer;
+function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 /** What a hook returned, as a reply that can be sent. Throws where it is none. */

@@ -1,12 +1,24 @@
-// Octets and text from a peer made fit for a terminal and a log.
+// Text from a peer made fit for a terminal and a log.
 
-/** C0, DEL, C1, the line and paragraph separators, and the characters that turn the direction of writing; not the tab. */
-const OBEYED = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** C0 but the tab, DEL, C1, the line and paragraph separators, and the characters that turn the direction of writing. */
+const RANGES = [
+  [0x00, 0x08], [0x0a, 0x1f], [0x7f, 0x9f], [0x61c, 0x61c], [0x200e, 0x200f], [0x2028, 0x202e], [0x2066, 0x2069],
+] as const;
 
-/** Text in which control characters are shown, not obeyed: ESC becomes \x1b. */
+const OBEYED = new Uint8Array(0x206a);
+for (const [from, to] of RANGES) OBEYED.fill(1, from, to + 1);
+
+/** Whether a terminal obeys this character instead of showing it. */
+export function isObeyed(codePoint: number): boolean {
+  return OBEYED[codePoint] === 1;
+}
+
+/** The character in a form that is shown: ESC is \x1b. */
+export function shown(codePoint: number): string {
+  return codePoint < 0x100 ? `\\x${codePoint.toString(16).padStart(2, "0")}` : `\\u${codePoint.toString(16).padStart(4, "0")}`;
+}
+
+/** Text in which no character is left that a terminal obeys. */
 export function visible(text: string): string {
-  return text.replace(OBEYED, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
-  });
+  return text.replace(/[^\x20-\x7e]/g, (character) => (isObeyed(character.charCodeAt(0)) ? shown(character.charCodeAt(0)) : character));
 }

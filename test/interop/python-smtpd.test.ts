@@ -69,7 +69,7 @@ test("what is printed is the same", async () => {
   }
 
   const next = random(5);
-  const pieces = ["Subject: x", "\r\n", "\r\n", "\r\n", "'", '"', "\\", "\t", "\x1b[31m", "caf\xc3\xa9", "\xff\x00\x7f", "a\rb", "c\nd", "..", " ", "x".repeat(80)];
+  const pieces = ["Subject: x", "\r\n", "\r\n", "\r\n", "'", '"', "\\", "\t", "\x1b[31m", "caf\xc3\xa9", "\xff\x00\x7f", "a\rb", "c\nd", "e\r", "\n", "..", " ", "x".repeat(80)];
   const messages = [
     "Subject: x\r\n\r\nplain", "Subject: it's\r\n\r\nboth ' and \"", "\r\n\r\nno header", "only a header", "Subject: x\r\n\r\n\r\nends with an empty line\r\n",
     "Subject: x\r\n\r\n..dot\r\n...\r\n..", "\xe9\x80\x00",

@@ -61,17 +61,38 @@ test("text: option lines as of old", () => {
 });
 
 test("text: in a pipe the octets as they are, on a terminal fit to be shown", () => {
-  const data = "a\x1b[31m\ttab\x07\r\ncaf\xe9\x9b\r\ngr\xc3\xbc\xc3\x9fe\xc2\x9b\r\n\xe2\x80\xae\r\nx\ry\nz\r\n";
+  const data = "a\x1b[31m\ttab\x07\r\ncaf\xe9\x9b\r\ngr\xc3\xbc\xc3\x9fe\xc2\x9b\r\n\xe2\x80\xae\r\nx\ry\nz\r\n\x7f\r\n";
   assert.is(printed("text", envelope(data)), `${BEGIN}${data.replaceAll("\r\n", "\n")}${END}`);
   const shown = Buffer.from(FORMATS.text(envelope(data), true)).toString();
-  assert.is(shown, `${BEGIN}a\\x1b[31m\ttab\\x07\ncaf\\xe9\\x9b\ngrüße\\x9b\n\\u202e\nx\\x0dy\\x0az\n${END}`);
+  assert.is(shown, `${BEGIN}a\\x1b[31m\ttab\\x07\ncaf\\xe9\\x9b\ngrüße\\x9b\n\\u202e\nx\\x0dy\\x0az\n\\x7f\n${END}`);
+});
+
+test("text: on a terminal, what is no UTF-8 is shown octet by octet, and what is passes", () => {
+  const shownAs = (octets: readonly number[]): string => {
+    const lines = Buffer.from(FORMATS.text(envelope(Buffer.from(octets).toString("latin1")), true)).toString();
+    return lines.slice(BEGIN.length, -END.length - 1);
+  };
+  for (const text of ["ü", "€", "👋", "\u{10ffff}", "\ud7ff", "\ue000", "日本語"]) assert.is(shownAs([...Buffer.from(text)]), text);
+  for (const octets of [[0x80], [0xc0, 0xaf], [0xc1, 0x81], [0xe0, 0x9f, 0xbf], [0xed, 0xa0, 0x80], [0xf0, 0x8f, 0xbf, 0xbf], [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80], [0xe2, 0x82], [0xc3, 0x28]]) {
+    const expected = octets.map((octet) => (octet < 0x80 ? String.fromCharCode(octet) : `\\x${octet.toString(16)}`)).join("");
+    assert.is(shownAs(octets), expected);
+  }
+});
+
+test("millions of lines and of escapes are one pass", () => {
+  for (const unit of ["\r\n", "\x01", "'", "\xe9", "\xc2\x9b\r\n"]) {
+    const value = envelope(unit.repeat(2_000_000 / unit.length));
+    for (const format of ["text", "python", "json"] as const) {
+      for (const terminal of [false, true]) assert.ok(FORMATS[format](value, terminal).length >= 1_000_000);
+    }
+  }
 });
 
 test("python: each line as the repr of bytes", () => {
-  const data = "Subject: it's\r\n\r\nboth ' and \"\r\n\"q\" \\ \t\0\x7f\xe9\r\na\rb\nc\r\n\r\n";
+  const data = "Subject: it's\r\n\r\nboth ' and \"\r\n\"q\" \\ \t\0\x7f\xe9\r\na\rb\nc\r\r\nd\r\n\r\n";
   assert.is(
     printed("python", envelope(data, ["size=5", "BODY=8bitmime"], [["NOTIFY=NEVER"]])),
-    `${BEGIN}mail options: ['SIZE=5', 'BODY=8BITMIME']\nb"Subject: it's"\nb'X-Peer: ::1'\nb''\nb'both \\' and "'\nb'"q" \\\\ \\t\\x00\\x7f\\xe9'\nb'a'\nb'b'\nb'c'\n${END}`,
+    `${BEGIN}mail options: ['SIZE=5', 'BODY=8BITMIME']\nb"Subject: it's"\nb'X-Peer: ::1'\nb''\nb'both \\' and "'\nb'"q" \\\\ \\t\\x00\\x7f\\xe9'\nb'a'\nb'b'\nb'c'\nb'd'\n${END}`,
   );
 });
 

@@ -178,7 +178,7 @@ test("without a log of its own it writes to standard error", async () => {
 });
 
 test("a failure that is no Error, and one that would paint the terminal", async () => {
-  const failures: unknown[] = ["just text", new Error("\x1b[31mred\x07")];
+  const failures: unknown[] = ["just text", new Error("\x1b[31mred\x07"), Object.create(null)];
   class Failing extends SMTPServer {
     override processMessage(): never {
       throw failures.shift();
@@ -188,8 +188,28 @@ test("a failure that is no Error, and one that would paint the terminal", async 
   const client = await connect();
   await client.deliver("x");
   await client.deliver("x");
+  assert.match(await client.deliver("x"), /^451/);
   assert.match(lines[0]!, /answered 451: just text$/);
+  assert.match(lines[2]!, /answered 451: an unknown error$/);
   assert.match(lines[1]!, /Error: \\x1b\[31mred\\x07$/);
+});
+
+test("there is a limit for all messages that are being collected", async () => {
+  const { server, connect } = await start(Recorder, { memoryLimit: 1000 });
+  const [first, second] = [await connect(), await connect()];
+  await first.upToData();
+  first.send(`${"x".repeat(700)}\r\n`);
+  await second.upToData();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.match(await second.say("y".repeat(700), "."), /^452 4.3.1 Insufficient system storage/);
+  assert.match(await first.say("."), /^250/);
+  assert.match(await second.deliver("y".repeat(700)), /^250/);
+  await first.upToData();
+  first.send(`${"x".repeat(700)}\r\n`);
+  first.end();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.match(await second.deliver("z".repeat(700)), /^250/);
+  assert.is(server.calls.length, 3);
 });
 
 test("disposal closes it", async () => {

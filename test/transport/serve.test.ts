@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { reply, settings, type SettingsOptions } from "../../dist/protocol/index.js";
-import { Connection, type Peer, type Session, type Wire } from "../../dist/transport/index.js";
+import { Connection, type Answer, type Eventually, type Peer, type Session, type Wire } from "../../dist/transport/index.js";
 import { octetsOf } from "../drive.js";
 
 const test = suite("serve");
@@ -151,6 +151,9 @@ test("hooks that throw, reject, or answer nonsense: 451 for the peer, the reason
     "a number": () => 42,
     "half a reply": () => ({ code: 250 }),
     "a reply without a code": () => ({ lines: ["x"] }),
+    "a reply whose lines are none": () => ({ code: 250, enhanced: "2.1.5", lines: [42] }),
+    "one that rejects with nothing": () => Promise.reject(undefined),
+    "a getter that throws": () => ({ get then() { throw new Error("in then"); } }),
   };
   for (const [what, hook] of Object.entries(nonsense)) {
     const { wire, feed, failures } = served({ MAIL: hook as NonNullable<Session["MAIL"]>, message: () => undefined });
@@ -227,6 +230,65 @@ test("a body hook refuses: by a reply, by throwing, by rejecting, by nonsense", 
     await turn();
     assert.match(wire.said, expected, what);
     assert.equal(events, ["refused"], what);
+  }
+});
+
+test("a body hook cannot accept", async () => {
+  for (const answer of ["250 fine", "354 more", { code: 550, enhanced: "", lines: [undefined] }]) {
+    const { wire, feed, failures } = served({ body: () => answer as string, message: () => undefined });
+    feed(TO_DATA);
+    wire.take();
+    feed("x\r\n.\r\n");
+    assert.is(wire.said, "451 4.3.0 Local error in processing\r\n");
+    assert.is(failures.length, 1);
+  }
+});
+
+test("thenables that are no promises: one that resolves at once, one whose then is no function", async () => {
+  const { wire, feed } = served({ body: () => ({ then: (resolve: () => void) => resolve() }) as unknown as Promise<void>, message: () => ({ then: 1 }) as unknown as string });
+  feed(TO_DATA);
+  wire.take();
+  feed("x\r\n.\r\n");
+  await turn();
+  assert.is(wire.said, "451 4.3.0 Local error in processing\r\n");
+});
+
+test("an operator's callbacks that throw end nothing", async () => {
+  const wire = new MemoryWire();
+  const connection = new Connection(wire, {
+    settings: settings(),
+    strategy: { session: () => ({ message: () => undefined, NOOP: () => { throw new Error("hook"); } }) },
+    failed: () => { throw new Error("failed"); },
+    accepted: () => { throw new Error("accepted"); },
+    trace: () => { throw new Error("trace"); },
+  });
+  connection.pump();
+  connection.receive(octetsOf(TO_DATA));
+  connection.receive(octetsOf("x\r\n.\r\nNOOP\r\nRSET\r\n"));
+  assert.match(wire.said, /354 .*\r\n250 2.0.0 Message accepted\r\n451 4.3.0 .*\r\n250 2.0.0 OK\r\n$/);
+});
+
+test("a session is hooks, and no promise of them", () => {
+  const strategy = { session: () => Promise.reject(new Error("later")) as unknown as Session };
+  assert.throws(() => new Connection(new MemoryWire(), { settings: settings(), strategy, failed: () => {} }), TypeError);
+});
+
+test("messages back to back have their own time each", () => {
+  const { wire, connection, feed } = served({ message: () => undefined }, { limits: { messageMs: 100 } });
+  feed(TO_DATA);
+  for (let now = 0; now < 500; now += 60) {
+    connection.tick(now);
+    feed("x\r\n.\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
+  }
+  assert.not.match(wire.said, /421/);
+});
+
+test("a request of HTTP is hung up on", () => {
+  for (const line of ["POST / HTTP/1.1", "GET / HTTP/1.1", "connect x:1 HTTP/1.1"]) {
+    const { wire, feed } = served({});
+    feed(`${line}\r\nHost: localhost\r\n\r\nEHLO x\r\nMAIL FROM:<a@b>\r\n`);
+    assert.match(wire.said, /ready\r\n421 4.7.0 foo.com Too many errors\r\n$/);
+    assert.equal(wire.events, ["close"]);
   }
 });
 
@@ -367,7 +429,8 @@ test("shutdown: the idle hear 421 at once, the busy when they are done, all of t
 test("what was accepted is told, what was refused is not", async () => {
   const wire = new MemoryWire();
   let accepted = 0;
-  const answers = [() => undefined, () => "550 5.7.1 No", () => "250 2.0.0 Fine", () => Promise.reject(new Error("oops"))];
+  const late = deferred<void>();
+  const answers: (() => Eventually<Answer>)[] = [() => undefined, () => "550 5.7.1 No", () => "250 2.0.0 Fine", () => Promise.reject(new Error("oops"))];
   const connection = new Connection(wire, {
     settings: settings(),
     strategy: { session: () => ({ message: () => answers.shift()!() }) },
@@ -380,7 +443,13 @@ test("what was accepted is told, what was refused is not", async () => {
     connection.receive(octetsOf("x\r\n.\r\n"));
     await turn();
   }
-  assert.is(accepted, 2);
+  answers.push(() => late.promise);
+  connection.receive(octetsOf(TO_DATA));
+  connection.receive(octetsOf("x\r\n.\r\n"));
+  connection.ended();
+  late.resolve();
+  await turn();
+  assert.is(accepted, 2, "one that comes too late is not");
 });
 
 test("the trace sees every octet, both ways", () => {
