@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Irregularity, type Limits, type LineEndings, type Message,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message,
 } from "../protocol/index.js";
 import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
 import { Octets } from "./octets.js";
@@ -12,6 +12,8 @@ export interface SMTPServerOptions {
   readonly dataSizeLimit?: number;
   /** Offers SMTPUTF8, so that addresses may be more than ASCII (RFC 6531). */
   readonly enableSMTPUTF8?: boolean;
+  /** Further extensions: EXPN, or the application's own (RFC 5321 §2.2.2). */
+  readonly extensions?: readonly Extension[];
   /** `data` is text: lines joined by LF, without the last line ending. Otherwise it is the octets as they came. */
   readonly decodeData?: boolean;
   /** The name in the greeting; the host's own if not given. */
@@ -69,7 +71,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this.#listener = new Listener(localaddr, {
       settings: settings({
         hostname: options.hostname ?? hostname(),
-        extensions: options.enableSMTPUTF8 === true ? [...DEFAULT_EXTENSIONS, SMTPUTF8] : DEFAULT_EXTENSIONS,
+        extensions: [...DEFAULT_EXTENSIONS, ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
         limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
         lineEndings: options.lineEndings ?? "refuse",
       }),

@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { NotImplementedError, reply, SMTPServer, type Address, type Answer, type MessageOptions, type Peer, type Session, type SMTPServerOptions } from "../../dist/index.js";
+import { EXPN } from "../../dist/protocol/index.js";
 import { Client } from "../client.js";
 
 const test = suite("SMTPServer");
@@ -146,6 +147,7 @@ test("options: the size limit, SMTPUTF8, the name, line endings, limits", async 
   assert.not.match(plain, /SMTPUTF8/);
   assert.match(await offers({ dataSizeLimit: 0 }), /SIZE 0\r/);
   assert.match(await offers({ enableSMTPUTF8: true }), /SMTPUTF8/);
+  assert.match(await offers({ extensions: [EXPN] }), /250 EXPN\r/);
   assert.match(await offers({ hostname: "mx.example" }), /^220 mx.example /);
   assert.match(await offers({ limits: { messageOctets: 7 } }), /SIZE 7\r/);
   const { server, connect } = await start(Recorder, { lineEndings: "normalise" });
