@@ -5,4 +5,4 @@ export { DebuggingServer, type DebuggingServerOptions } from "./servers/debuggin
 export type { FormatName } from "./servers/formats.js";
 export type { Output } from "./servers/standard-output.js";
 export type { Address, Answer, Eventually, Peer, Session, Strategy } from "./transport/index.js";
-export { parseReply, reply, type Reply } from "./protocol/index.js";
+export { parseReply, reply, type Extension, type Irregularity, type Limits, type LineEndings, type Reply } from "./protocol/index.js";

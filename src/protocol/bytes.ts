@@ -1,7 +1,7 @@
 // Octets: the ones SMTP names, the character classes of its grammar, and the way to text and back.
 // RFC 5321 §2.3.8 (lines), §4.1.2 (classes); RFC 6531 §3.3 (what UTF-8 adds to them).
 
-export const NUL = 0x00;
+export const HTAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const SP = 0x20;

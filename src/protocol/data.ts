@@ -48,7 +48,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
   let at = from;
   let lineFrom = from - state.lineBegun;
   let dotAt = from - (position === "dot" ? 1 : position === "dot-cr" ? 2 : 0); // below `from`: held since an earlier segment
-  let kept = from; // [kept, at) is content that has not been copied
+  let copiedTo = from; // [copiedTo, at) is content that is not in the copy
   let copy: Copy | undefined;
   const copied = (): Copy => (copy ??= new Copy((to - from + 2) * (mend ? 2 : 1)));
 
@@ -70,21 +70,21 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         position = "dot-cr";
       } else if (octets[at] === LF) {
         lineFrom = dotAt;
-        if (dotAt < from) copied().add(octets, kept, kept, DOT);
+        if (dotAt < from) copied().push(DOT);
       } else if (dotAt >= from && !state.discard) {
-        copied().add(octets, kept, dotAt);
-        kept = at;
+        copied().add(octets, copiedTo, dotAt);
+        copiedTo = at;
       }
     }
     if (position === "dot-cr" && at < to) {
       if (octets[at] === LF) {
         at += 1;
         position = "end";
-        break;
+        break decode;
       }
       lineFrom = dotAt;
-      if (dotAt < from) copied().add(octets, kept, kept, DOT);
-      if (dotAt < from - 1) copied().add(octets, kept, kept, CR);
+      if (dotAt < from) copied().push(DOT);
+      if (dotAt < from - 1) copied().push(CR);
       position = "cr"; // and that CR is bare, as is found below
     }
     while (position === "text" && at < to) {
@@ -92,7 +92,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
       if (octet === LF) {
         state.bareLf += 1;
         if (refuse) break decode;
-        if (mend) kept = copied().add(octets, kept, at, CR);
+        if (mend) copied().add(octets, copiedTo, copiedTo = at).push(CR);
       } else if (octet === CR) {
         position = "cr";
       }
@@ -108,14 +108,14 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
       } else {
         position = "text";
         state.bareCr += 1;
-        if (refuse) break;
-        if (mend) kept = copied().add(octets, kept, at, LF);
+        if (refuse) break decode;
+        if (mend) copied().add(octets, copiedTo, copiedTo = at).push(LF);
       }
     }
   }
 
   const held = position === "dot" || position === "dot-cr" || position === "end";
-  const content = whole(copy, octets, kept, held ? Math.max(dotAt, kept) : at);
+  const content = whole(copy, octets, copiedTo, held ? Math.max(dotAt, copiedTo) : at);
   state.position = position;
   state.bits = bits;
   state.lineBegun = at - lineFrom;
@@ -131,16 +131,18 @@ class Copy {
     this.#octets = new Uint8Array(room);
   }
 
-  /** Appends [from, to), then one octet more if there is one. Returns `to`. */
-  add(octets: Uint8Array, from: number, to: number, inserted?: number): number {
-    if (to - from > 48) { // from there on a call of set() costs less than a loop
+  add(octets: Uint8Array, from: number, to: number): this {
+    if (to - from > 48) { // from there on a call of set() costs less than a loop (bench/data.js, lines of 72)
       this.#octets.set(octets.subarray(from, to), this.#length);
       this.#length += to - from;
     } else {
       for (let at = from; at < to; at++) this.#octets[this.#length++] = octets[at]!;
     }
-    if (inserted !== undefined) this.#octets[this.#length++] = inserted;
-    return to;
+    return this;
+  }
+
+  push(octet: number): void {
+    this.#octets[this.#length++] = octet;
   }
 
   get content(): Uint8Array {

@@ -26,7 +26,7 @@ export interface Row<A extends Asked = Asked> {
   /** What a 2yz reply makes true from then on. */
   agree?(terms: Terms, command: A): void;
   /** RFC 2034 §3: no reply to it shows an enhanced code. */
-  readonly plain?: true;
+  readonly noEnhancedCode?: true;
   /** RFC 2920 §3.1: it is the last of a pipelined group, so its reply lets the whole group's replies go. */
   readonly endsGroup?: true;
   /** It may be asked while another such is still owed its reply. */
@@ -64,8 +64,9 @@ export interface Grammar {
   readonly transitions: Transitions;
   readonly mail: ReadonlyMap<string, Parameter>;
   readonly rcpt: ReadonlyMap<string, Parameter>;
-  /** The longest line of a verb; `longestLine` for all others' sake is the longest of them. */
+  /** The line of a verb that extensions lengthen; of all others it is `limits.commandLineOctets`. */
   readonly lineOctets: ReadonlyMap<string, number>;
+  /** The longest of them: what is read before the verb is known. */
   readonly longestLine: number;
 }
 

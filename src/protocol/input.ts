@@ -14,7 +14,7 @@ export class Input {
   octets: Uint8Array = NO_OCTETS;
   at = 0;
   to = 0;
-  /** The line found, CRLF included: [lineFrom, lineTo) of `line`. Valid until `takeLine`. */
+  /** The line found, CRLF included: [lineFrom, lineTo) of `line`. Valid until `dropLine`. */
   line: Uint8Array = NO_OCTETS;
   lineFrom = 0;
   lineTo = 0;
@@ -49,7 +49,7 @@ export class Input {
     return this.#found;
   }
 
-  takeLine(): void {
+  dropLine(): void {
     this.#found = "dry";
     this.line = NO_OCTETS;
     this.#carry = undefined;

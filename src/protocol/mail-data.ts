@@ -5,16 +5,19 @@ import { decoder, unstuff, type Decoder } from "./data.js";
 import type { Settings, Terms } from "./extension.js";
 import type { Input } from "./input.js";
 import { REPLIES, type Reply } from "./reply.js";
-import type { Irregularity, Message } from "./step.js";
+import type { Irregularity, Message, Wait } from "./step.js";
 
 export class MailData {
   readonly #settings: Settings;
   readonly #decoder: Decoder;
+  /** For all of it (limits.messageMs). */
+  readonly wait: Wait;
   #size = 0;
   #refusal: Reply | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.wait = { for: "data", ms: settings.limits.messageMs };
     this.#decoder = decoder(settings.lineEndings, settings.limits.textLineOctets);
   }
 

@@ -121,7 +121,6 @@ export const REPLIES = {
   bareInData: reply(550, "5.6.0", "Mail data holds a CR or LF that is not part of a CRLF", "RFC 5321 §2.3.8"),
 
   insufficientStorage: reply(452, "4.3.1", "Insufficient system storage", "RFC 5321 §4.2.2"),
-  otherProtocol: reply(500, "5.5.1", "This is SMTP", "RFC 5321 §7.8"),
   localError: reply(451, "4.3.0", "Local error in processing", "RFC 5321 §4.2.2"),
   notHandled: reply(451, "4.3.5", "Nothing here takes messages", "RFC 5321 §4.2.2"),
 } as const;

@@ -8,7 +8,7 @@ import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
 import { formatReply, isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
-import { Conversation, EXPECTED, inTransaction, READS, type State } from "./state.js";
+import { Conversation, EXPECTED, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, Question, Step, Wait } from "./step.js";
 import { Scan, verb } from "./syntax.js";
 import { newTransaction, OTHER_PROTOCOLS } from "./verbs.js";
@@ -18,24 +18,23 @@ const NEED_REPLY = { type: "need-reply" } as const;
 const CLOSE = { type: "close" } as const;
 
 export class Server {
-  readonly #settings: Settings;
   readonly #terms: Terms;
   readonly #conversation: Conversation<Question>;
   readonly #input = new Input();
   /** Only while it is read: an idle connection holds none. */
   #data: MailData | undefined;
   /** MAIL was accepted, and neither `message` nor `abort` was given for it. */
-  #open = false;
+  #owesEnd = false;
   #abort: Abort | undefined;
   #output = "";
   #flush = false;
   #errors = 0;
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
-  #progress = 0;
+  /** Made when it is asked for; forgotten when there is progress. */
+  #wait: Wait | undefined;
 
   constructor(settings: Settings = defaultSettings()) {
-    this.#settings = settings;
     this.#terms = { ...settings, hello: undefined, transaction: newTransaction() };
     this.#conversation = new Conversation(settings.grammar.transitions);
   }
@@ -49,22 +48,9 @@ export class Server {
     return this.#terms.hello;
   }
 
-  get waitingFor(): Wait {
-    if (this.state === "closed") return "nothing";
-    return this.#conversation.owed > 0 ? "answer" : this.state === "data" ? "data" : "command";
-  }
-
-  /** How long that may take, in milliseconds; counted from when `progress` last changed. */
-  get timeoutMs(): number {
-    const { acceptMs, answerMs, commandMs, dataBlockMs, partingMs } = this.#settings.limits;
-    const answer = this.state === "data" ? acceptMs : answerMs;
-    const command = this.#shutdown !== undefined && !inTransaction(this.state) ? partingMs : commandMs;
-    return { answer, command, data: dataBlockMs, nothing: Infinity }[this.waitingFor];
-  }
-
-  /** Changes with every command, every block of mail data and every reply: a new wait begins. */
-  get progress(): number {
-    return this.#progress;
+  /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
+  get wait(): Wait {
+    return (this.#wait ??= this.#newWait());
   }
 
   /** Lends octets from the peer, until next() asks for more. Throws where they were not asked for. */
@@ -106,7 +92,7 @@ export class Server {
   refuse(why: Reply): void {
     if (severityOf(why.code) < 4) throw new RangeError(`${why.code} refuses nothing`);
     this.#data?.refuse(why);
-    if (this.#data !== undefined) this.#giveUp("refused");
+    if (this.#data !== undefined) this.#queueAbort("refused");
   }
 
   /** The peer is gone, or sends no more: nothing can be said to it. */
@@ -115,10 +101,10 @@ export class Server {
     this.#close("closed");
   }
 
-  /** `timeoutMs` have passed. */
+  /** The time of `wait` is over. */
   timedOut(): void {
     if (this.state === "closed") return;
-    if (this.waitingFor === "answer") this.#hangUp("4.3.0", "Local timeout", "RFC 5321 §4.5.3.2", "timed out");
+    if (this.wait.for === "answer") this.#hangUp("4.3.0", "Local timeout", "RFC 5321 §4.5.3.2", "timed out");
     else if (this.#shutdown === "parting" && !inTransaction(this.state)) this.#sayShutdown();
     else this.#hangUp("4.4.2", "Timeout", "RFC 5321 §4.5.3.2", "timed out");
   }
@@ -126,6 +112,7 @@ export class Server {
   /** Ends the session with 421 (§3.8): what is in flight is finished before; not so if `now`. */
   shutdown(now = false): void {
     if (this.state === "closed") return;
+    this.#wait = undefined;
     if (now) this.#sayShutdown();
     else this.#shutdown ??= this.#conversation.owed > 0 || inTransaction(this.state) || this.#output !== "" ? "parting" : "now";
   }
@@ -134,37 +121,39 @@ export class Server {
     const { owed } = this.#conversation;
     if (this.#shutdown === "now") return this.#sayShutdown();
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.#ask({ type: "connect" });
-    if (READS[this.state] === "data") return owed > 0 ? NEED_REPLY : this.#readData();
+    if (this.#data !== undefined) return this.#readData(this.#data);
+    if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
     return this.#readLine();
   }
 
   #readLine(): Step | undefined {
-    const { grammar, lineEndings } = this.#settings;
+    const { grammar, lineEndings } = this.#terms;
     const dry = this.#conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
     const found = this.#input.findLine(grammar.longestLine, lineEndings === "normalise");
     if (found === "dry") return dry;
 
     const scan = new Scan(this.#input.line, this.#input.lineFrom);
     const name = found === "line" ? verb(scan) : "";
-    const row = VERB.test(name) ? this.#row(name) : undefined;
+    const row = this.#row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
+    if (OTHER_PROTOCOLS.has(name)) return this.#hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const parsed = this.#problem(found, name, row) ?? row!.parse!(scan, this.#terms);
     if (isReply(parsed) && this.#conversation.owed > 0) return NEED_REPLY; // our refusals do not overtake answers
-    this.#input.takeLine();
-    this.#progress += 1;
+    this.#input.dropLine();
+    this.#wait = undefined;
     return isReply(parsed) ? this.#refuseCommand(parsed, row) : this.#ask(parsed as Command);
   }
 
   /** What stands against a command before it is parsed: 500, 502, 503 (§4.2.4, §4.1.4). */
   #problem(found: Found, name: string, row: Row | undefined): Reply | undefined {
-    const { grammar, limits } = this.#settings;
+    const { grammar, limits } = this.#terms;
     const octets = this.#input.lineTo - this.#input.lineFrom;
     const allowed = this.#conversation.allows(name);
     if (this.state === "refused" && !allowed) return REPLIES.notInUse;
     if (found === "overlong" || octets > (grammar.lineOctets.get(name) ?? limits.commandLineOctets)) return REPLIES.lineTooLong;
     if (found === "bare") return REPLIES.bareInCommand;
-    if (row === undefined) return OTHER_PROTOCOLS.has(name) ? REPLIES.otherProtocol : REPLIES.commandUnknown;
+    if (row === undefined) return REPLIES.commandUnknown;
     if (row.parse === undefined) return REPLIES.notImplemented;
     return allowed ? undefined : reply(503, "5.5.1", `Bad sequence of commands: ${EXPECTED[this.state]}`, "RFC 5321 §4.1.4");
   }
@@ -173,18 +162,17 @@ export class Server {
   #mayFollow(row: Row | undefined): boolean {
     const { owed, newest } = this.#conversation;
     if (newest === undefined) return true;
-    const { limits } = this.#settings;
+    const { limits } = this.#terms;
     const room = Math.min(limits.rcptWindow, limits.recipients - this.#terms.transaction.recipients.length);
     return row?.commutes === true && row === this.#row(newest.type) && owed < room;
   }
 
-  #readData(): Step | undefined {
-    this.#data ??= new MailData(this.#settings);
-    if (this.#data.ended) return this.#endOfData(this.#data);
+  #readData(data: MailData): Step | undefined {
+    if (data.ended) return this.#endOfData(data);
     if (this.#input.empty) return NEED_INPUT;
-    const chunk = this.#data.read(this.#input);
-    this.#progress += 1;
-    if (this.#data.refusal !== undefined) this.#giveUp(ABORTS.get(this.#data.refusal) ?? "refused");
+    const chunk = data.read(this.#input);
+    this.#wait = undefined;
+    if (data.refusal !== undefined) this.#queueAbort(ABORTS.get(data.refusal) ?? "refused");
     return chunk.length > 0 ? { type: "body", chunk } : undefined;
   }
 
@@ -192,47 +180,49 @@ export class Server {
     const message = data.message(this.#terms);
     this.#data = undefined;
     this.#ask(message);
-    if (data.refusal !== undefined) return this.#tooManyErrors(data.refusal) ? undefined : this.#answer(message, data.refusal);
-    this.#open = false;
+    if (data.refusal !== undefined) return this.#countError(data.refusal) ? undefined : this.#answer(message, data.refusal);
+    this.#owesEnd = false;
     return message;
   }
 
   #ask<Q extends Question>(question: Q): Q {
     this.#conversation.ask(question);
+    this.#wait = undefined;
     return question;
   }
 
   #answer(asked: Question, given: Reply): undefined {
     const row = this.#row(asked.type)!;
     this.#conversation.answer(given.code);
-    this.#progress += 1;
+    this.#wait = undefined;
     if (severityOf(given.code) === 2) {
       row.agree?.(this.#terms, asked);
-      if (asked.type === "MAIL") this.#open = true;
+      if (asked.type === "MAIL") this.#owesEnd = true;
       if (asked.type === "message") this.#errors = 0;
     }
     this.#put(given, row, asked);
+    if (this.state === "data") this.#data = new MailData(this.#terms);
     if (this.state === "closed") this.#close("closed");
-    else if (!inTransaction(this.state)) this.#leave("reset");
+    else if (!inTransaction(this.state)) this.#endTransaction("reset");
   }
 
   #refuseCommand(why: Reply, row: Row | undefined): undefined {
-    if (!this.#tooManyErrors(why)) this.#put(why, row);
+    if (!this.#countError(why)) this.#put(why, row);
   }
 
-  #tooManyErrors(why: Reply): boolean {
-    if (severityOf(why.code) === 5) this.#errors += why === REPLIES.otherProtocol ? Infinity : 1;
-    if (this.#errors < this.#settings.limits.errors) return false;
+  #countError(why: Reply): boolean {
+    if (severityOf(why.code) === 5) this.#errors += 1;
+    if (this.#errors < this.#terms.limits.errors) return false;
     this.#hangUp("4.7.0", "Too many errors", "RFC 5321 §7.8", "too many errors");
     return true;
   }
 
   #sayShutdown(): undefined {
-    this.#hangUp("4.3.2", "Service shutting down", "RFC 5321 §3.8", "shut down");
+    return this.#hangUp("4.3.2", "Service shutting down", "RFC 5321 §3.8", "shut down");
   }
 
-  #hangUp(enhanced: string, text: string, clause: string, reason: AbortReason): void {
-    this.#put(reply(421, enhanced, `${this.#settings.hostname} ${text}`, clause), undefined);
+  #hangUp(enhanced: string, text: string, clause: string, reason: AbortReason): undefined {
+    this.#put(reply(421, enhanced, `${this.#terms.hostname} ${text}`, clause), undefined);
     this.#close(reason);
   }
 
@@ -241,24 +231,24 @@ export class Server {
     this.#data = undefined;
     this.#input.release();
     this.#flush = true;
-    this.#leave(reason);
+    this.#endTransaction(reason);
   }
 
   /** There is no transaction any more. */
-  #leave(reason: AbortReason): void {
+  #endTransaction(reason: AbortReason): void {
     this.#terms.transaction = newTransaction();
-    this.#giveUp(reason);
+    this.#queueAbort(reason);
   }
 
-  #giveUp(reason: AbortReason): void {
-    if (this.#open) this.#abort = { type: "abort", reason };
-    this.#open = false;
+  #queueAbort(reason: AbortReason): void {
+    if (this.#owesEnd) this.#abort = { type: "abort", reason };
+    this.#owesEnd = false;
   }
 
   #put(given: Reply, row: Row | undefined, asked?: Question): void {
-    const { grammar, limits } = this.#settings;
+    const { grammar, limits } = this.#terms;
     this.#output += formatReply(given, {
-      enhanced: row?.plain !== true && grammar.extensions.has("ENHANCEDSTATUSCODES"),
+      enhanced: row?.noEnhancedCode !== true && grammar.extensions.has("ENHANCEDSTATUSCODES"),
       utf8: announcesUtf8(asked) || announcesUtf8(this.#terms.transaction.mail),
       lineOctets: limits.replyLineOctets,
     });
@@ -267,7 +257,7 @@ export class Server {
 
   /** Replies leave together: when a group ends, or there are very many. */
   #mayLeave(): boolean {
-    return this.#output !== "" && (this.#flush || this.#output.length >= this.#settings.limits.outputOctets);
+    return this.#output !== "" && (this.#flush || this.#output.length >= this.#terms.limits.outputOctets);
   }
 
   #takeOutput(): Step {
@@ -282,13 +272,18 @@ export class Server {
     return step;
   }
 
+  #newWait(): Wait {
+    const { acceptMs, answerMs, commandMs, dataBlockMs, partingMs } = this.#terms.limits;
+    if (this.state === "closed") return { for: "nothing", ms: Infinity };
+    if (this.#conversation.owed > 0) return { for: "answer", ms: this.state === "data" ? acceptMs : answerMs };
+    if (this.#data !== undefined) return { for: "data", ms: dataBlockMs, whole: this.#data.wait };
+    return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? partingMs : commandMs };
+  }
+
   #row(type: string): Row | undefined {
-    return this.#settings.grammar.rows.get(type);
+    return this.#terms.grammar.rows.get(type);
   }
 }
-
-/** Verbs are in upper case; "connect" and "message" are rows, but nobody can send them. */
-const VERB = /^[A-Z0-9-]+$/;
 
 /** What the strategy is told when the engine refuses a message. */
 const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([

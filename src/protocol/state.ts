@@ -30,18 +30,6 @@ export const TRANSITIONS: Transitions = {
 /** The states a command may be given in, with the session alive: where an extension's verb is allowed unless it says otherwise. */
 export const COMMAND_STATES = ["hello", "ready", "mail", "rcpt"] as const satisfies readonly State[];
 
-/** How the octets that come next are framed. */
-export const READS = {
-  connect: "nothing",
-  refused: "line",
-  hello: "line",
-  ready: "line",
-  mail: "line",
-  rcpt: "line",
-  data: "data",
-  closed: "nothing",
-} as const satisfies Record<State, string>;
-
 /** What to say to a command that is out of order (503). */
 export const EXPECTED: Record<State, string> = {
   connect: "wait for the greeting",

@@ -44,5 +44,10 @@ export type Step =
   /** The session is over; close the connection. */
   | { readonly type: "close" };
 
-/** Whom we wait for, and for what; it decides the timeout (§4.5.3.2). */
-export type Wait = "command" | "data" | "answer" | "nothing";
+/** What is waited for, and how long: for the peer's command or data, or for the application's answer (§4.5.3.2). */
+export interface Wait {
+  readonly for: "command" | "data" | "answer" | "nothing";
+  readonly ms: number;
+  /** With data: the wait for the whole message, the same for all of its blocks. */
+  readonly whole?: Wait;
+}

@@ -7,7 +7,7 @@
 
 import {
   AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, CR, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG,
-  HYPHEN, LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, LF, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, SP, textOf,
+  HTAB, HYPHEN, LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, LF, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, SP, textOf,
 } from "./bytes.js";
 
 export const FAIL = -1;
@@ -42,7 +42,7 @@ export class Scan {
   /** Passes over spaces; says whether there was one. */
   skipSpaces(): boolean {
     const from = this.at;
-    while (this.octet === SP || this.octet === 0x09) this.at += 1;
+    while (this.octet === SP || this.octet === HTAB) this.at += 1;
     return this.at > from;
   }
 
@@ -85,7 +85,7 @@ export interface Path {
 /** The verb of a command in upper case, empty where there is none. §4.1.1: letters (digits for private ones), then SP or the end. */
 export function verb(scan: Scan): string {
   const word = scan.take(esmtpKeyword)?.toUpperCase() ?? "";
-  return scan.octet === SP || scan.octet === 0x09 || scan.atEnd ? word : "";
+  return scan.octet === SP || scan.octet === HTAB || scan.atEnd ? word : "";
 }
 
 /** Reverse-path = Path / "<>" — null for the null one; undefined where there is none of either. */
@@ -169,8 +169,9 @@ const quotedString: Rule = (octets, at) => {
 /** Domain = sub-domain *("." sub-domain) */
 export const domain: Rule = (octets, at) => {
   do {
-    at = subDomain(octets, at) + 1;
-    if (at === FAIL + 1) return FAIL;
+    const to = subDomain(octets, at);
+    if (to === FAIL) return FAIL;
+    at = to + 1;
   } while (octets[at - 1] === DOT);
   return at - 1;
 };
@@ -285,7 +286,7 @@ const asciiLdh: Rule = (octets, at) => {
 
 /** Printable octets, non-ASCII ones, spaces and tabs, up to the line's end. */
 const line: Rule = (octets, at) => {
-  while ((CLASSES[octets[at]!]! & (PRINTABLE | NON_ASCII)) !== 0 || octets[at] === SP || octets[at] === 0x09) at += 1;
+  while ((CLASSES[octets[at]!]! & (PRINTABLE | NON_ASCII)) !== 0 || octets[at] === SP || octets[at] === HTAB) at += 1;
   return octets[at] === CR || octets[at] === LF ? at : FAIL;
 };
 

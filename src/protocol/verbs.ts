@@ -8,7 +8,7 @@ import { isReply, REPLIES, reply, type Reply } from "./reply.js";
 import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path, type Scan } from "./syntax.js";
 
 /** DATA, RSET, QUIT: an argument is a 501 (§4.3.2). */
-function plain(type: Plain["type"], ok: Row<Plain>["ok"]): Row<Plain> {
+function withoutArgument(type: Plain["type"], ok: Row<Plain>["ok"]): Row<Plain> {
   return { syntax: type, parse: (scan) => (atEnd(scan) ? { type } : badSyntax(type)), format: () => type, ok };
 }
 
@@ -34,7 +34,7 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
   return {
     syntax: `${type} hostname`,
     endsGroup: true,
-    plain: true,
+    noEnhancedCode: true,
     parse: (scan, { strict, limits }) => {
       const name = scan.skipSpaces() ? (strict ? hostAlone(scan) : hostOrWord(scan)) : undefined;
       const fit = name !== undefined && isAscii(name) && name.length <= limits.domainOctets;
@@ -51,6 +51,8 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
 
 const WELCOME = reply(250, "", "", "RFC 5321 §4.1.1.1");
 const NOT_IMPLEMENTED: Row = { endsGroup: true, ok: () => REPLIES.notImplemented };
+const SENDER = { needsUtf8: REPLIES.senderNeedsUtf8, tooLong: REPLIES.senderTooLong };
+const RECIPIENT = { needsUtf8: REPLIES.recipientNeedsUtf8, tooLong: REPLIES.recipientTooLong };
 const MAIL_SYNTAX = "MAIL FROM:<reverse-path> [SP mail-parameters]";
 const RCPT_SYNTAX = "RCPT TO:<forward-path> [SP rcpt-parameters]";
 
@@ -65,7 +67,7 @@ export const COMMANDS = {
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
-      return (from && pathProblem(from, terms, given, REPLIES.senderNeedsUtf8, REPLIES.senderTooLong)) ?? { type: "MAIL", reversePath: from, parameters: given };
+      return (from && pathProblem(from, terms, given, SENDER)) ?? { type: "MAIL", reversePath: from, parameters: given };
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: () => REPLIES.senderOk,
@@ -83,7 +85,7 @@ export const COMMANDS = {
       if (isReply(given)) return given;
       if (terms.transaction.recipients.length >= terms.limits.recipients) return REPLIES.tooManyRecipients;
       const { parameters: announced } = terms.transaction.mail;
-      return pathProblem(to, terms, announced, REPLIES.recipientNeedsUtf8, REPLIES.recipientTooLong) ?? { type: "RCPT", forwardPath: to, parameters: given };
+      return pathProblem(to, terms, announced, RECIPIENT) ?? { type: "RCPT", forwardPath: to, parameters: given };
     },
     format: (command) => `RCPT TO:${formatPath(command.forwardPath)}${formatParameters(command.parameters)}`,
     ok: () => REPLIES.recipientOk,
@@ -91,10 +93,10 @@ export const COMMANDS = {
       terms.transaction.recipients.push(command);
     },
   } satisfies Row<Rcpt>,
-  DATA: { ...plain("DATA", () => REPLIES.startMail), endsGroup: true },
-  RSET: plain("RSET", () => REPLIES.ok),
+  DATA: { ...withoutArgument("DATA", () => REPLIES.startMail), endsGroup: true },
+  RSET: withoutArgument("RSET", () => REPLIES.ok),
   QUIT: {
-    ...plain("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
+    ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
     endsGroup: true,
   },
   NOOP: { ...withString("NOOP", "NOOP [SP string]", () => REPLIES.ok, false), endsGroup: true },
@@ -106,20 +108,20 @@ export const COMMANDS = {
   SOML: NOT_IMPLEMENTED,
   SAML: NOT_IMPLEMENTED,
 
-  connect: { endsGroup: true, plain: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
+  connect: { endsGroup: true, noEnhancedCode: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
   message: { ok: () => REPLIES.accepted },
 } as const satisfies { readonly [type: string]: Row<any> };
 
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
 
-/** What a transaction begins with (§4.1.1.2). */
 /**
  * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
  * of the machine it is shown on): such a client is hung up on at once.
  */
 export const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);
 
+/** What a transaction begins with (§4.1.1.2). */
 export function newTransaction(mail = NO_MAIL): Transaction {
   return { mail, recipients: [] };
 }
@@ -136,7 +138,7 @@ export function formatParameters(given: Parameters): string {
   return parameterTexts(given).map((text) => ` ${text}`).join("");
 }
 
-/** The parameters as on the wire: ["SIZE=1000", "SMTPUTF8"]. */
+/** The parameters as text: ["SIZE=1000", "SMTPUTF8"]. */
 export function parameterTexts(given: Parameters): string[] {
   return Object.entries(given).map(([keyword, value]) => (value === true ? keyword : `${keyword}=${value}`));
 }
@@ -210,10 +212,10 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
 }
 
 /** What stands against a path that is well formed: its length (§4.5.3.1.1 to 3), or characters that were not announced. */
-function pathProblem(path: Path, { grammar, limits }: Terms, announced: Parameters, needsUtf8: Reply, tooLong: Reply): Reply | undefined {
+function pathProblem(path: Path, { grammar, limits }: Terms, announced: Parameters, replies: typeof SENDER): Reply | undefined {
   const text = formatPath(path);
-  if (!isAscii(text) && announced["SMTPUTF8"] !== true) return grammar.mail.has("SMTPUTF8") ? needsUtf8 : REPLIES.nonAscii;
-  return fits(path, text, limits) ? undefined : tooLong;
+  if (!isAscii(text) && announced["SMTPUTF8"] !== true) return grammar.mail.has("SMTPUTF8") ? replies.needsUtf8 : REPLIES.nonAscii;
+  return fits(path, text, limits) ? undefined : replies.tooLong;
 }
 
 function fits(path: Path, text: string, limits: Limits): boolean {

@@ -2,7 +2,8 @@
 // Each is one pass over the octets: nothing is made for a line or a character, of which there may be thirty million.
 
 import { utf8Of } from "../protocol/index.js";
-import { isObeyed, shown, type Peer } from "../transport/index.js";
+import type { Peer } from "../transport/index.js";
+import { isObeyed, shown } from "../transport/visible.js";
 import { Octets } from "./octets.js";
 import type { MessageOptions } from "./smtp-server.js";
 

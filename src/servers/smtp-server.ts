@@ -2,7 +2,7 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply,
 } from "../protocol/index.js";
 import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
 import { Octets } from "./octets.js";
@@ -18,6 +18,8 @@ export interface SMTPServerOptions {
   readonly decodeData?: boolean;
   /** The name in the greeting; the host's own if not given. */
   readonly hostname?: string;
+  /** Without the leniencies for old programs. */
+  readonly strict?: boolean;
   /** What to do with a bare CR or LF: "refuse" if not given. */
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
@@ -35,7 +37,7 @@ export interface SMTPServerOptions {
 }
 
 export interface MessageOptions {
-  /** The parameters of MAIL, as on the wire: ["SIZE=1000", "BODY=8BITMIME"]. */
+  /** The parameters of MAIL: ["SIZE=1000", "BODY=8BITMIME"]. */
   readonly mailOptions: readonly string[];
   /** Those of each RCPT, in the order of `rcpttos`. */
   readonly rcptOptions: readonly (readonly string[])[];
@@ -74,9 +76,10 @@ export class SMTPServer implements Strategy, AsyncDisposable {
         extensions: [...DEFAULT_EXTENSIONS, ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
         limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
         lineEndings: options.lineEndings ?? "refuse",
+        strict: options.strict ?? false,
       }),
       strategy: this,
-      failed: (what, error, peer) => this.failed(what, error, peer),
+      failed: (what, error, peer, replied) => this.failed(what, error, peer, replied),
       accepted,
       trace,
       ...(maxConnections !== undefined && { maxConnections }),
@@ -147,8 +150,8 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     return this.processMessage(peer, from, to, data, { mailOptions, rcptOptions, client: hello.domain, size, irregularities });
   }
 
-  protected failed(what: string, error: unknown, peer: Peer): void {
-    this.log(`${what} from ${peer.address} failed and was answered 451: ${described(error)}`);
+  protected failed(what: string, error: unknown, peer: Peer, replied?: Reply): void {
+    this.log(`${what} from ${peer.address} failed${replied === undefined ? "" : ` and was answered ${replied.code}`}: ${described(error)}`);
   }
 }
 

@@ -2,5 +2,5 @@
 
 export type { Answer, Eventually, Peer, Session, Strategy } from "./strategy.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
-export { Listener, MAX_CONNECTIONS, type Address, type ListenOptions } from "./node.js";
-export { isObeyed, shown, visible } from "./visible.js";
+export { Listener, type Address, type ListenOptions } from "./node.js";
+export { visible } from "./visible.js";

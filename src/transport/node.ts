@@ -36,8 +36,8 @@ export class Listener {
 
   constructor(address: Address, options: ListenOptions) {
     this.#options = options;
-    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs } = options.settings.limits;
-    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs) / 4;
+    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, acceptMs } = options.settings.limits;
+    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, acceptMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
     this.listening = this.#listen(address);
   }
@@ -99,7 +99,7 @@ export class Listener {
     const { hostname, limits } = this.#options.settings;
     if (this.#connections.size >= this.#max || this.#closed !== undefined) {
       const busy = reply(421, "4.3.2", `${hostname} Too many connections`, "RFC 5321 §3.8");
-      socket.end(formatReply(busy, { enhanced: true, utf8: false, lineOctets: limits.replyLineOctets }));
+      socket.end(formatReply(busy, { enhanced: false, utf8: false, lineOctets: limits.replyLineOctets }));
       lingering(socket);
       return;
     }
@@ -153,9 +153,9 @@ class SocketWire implements Wire {
   constructor(socket: Socket) {
     this.#socket = socket;
     this.peer = {
-      address: plain(socket.remoteAddress ?? "local"),
+      address: unmapped(socket.remoteAddress ?? "local"),
       port: socket.remotePort ?? 0,
-      localAddress: plain(socket.localAddress ?? "local"),
+      localAddress: unmapped(socket.localAddress ?? "local"),
       localPort: socket.localPort ?? 0,
     };
   }
@@ -194,7 +194,7 @@ function lingering(socket: Socket): void {
 const NOBODY: Peer = { address: "local", port: 0, localAddress: "local", localPort: 0 };
 
 /** An IPv4 address as such, where the kernel shows it within IPv6. */
-function plain(address: string): string {
+function unmapped(address: string): string {
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
 }
 

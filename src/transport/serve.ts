@@ -1,7 +1,7 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { parseReply, reply, REPLIES, Server, type Question, type Reply, type Settings } from "../protocol/index.js";
+import { parseReply, reply, REPLIES, Server, type Question, type Reply, type Settings, type Wait } from "../protocol/index.js";
 import type { Answer, Eventually, Peer, Session, Strategy } from "./strategy.js";
 
 /** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
@@ -21,8 +21,8 @@ export interface Wire {
 export interface ServeOptions {
   readonly settings: Settings;
   readonly strategy: Strategy;
-  /** For the operator: a hook failed. */
-  readonly failed: (what: string, error: unknown, peer: Peer) => void;
+  /** For the operator: a hook failed; what the peer heard, if it was owed a reply. */
+  readonly failed: (what: string, error: unknown, peer: Peer, replied?: Reply) => void;
   /** A message was taken: its 2yz is on the way. */
   readonly accepted?: ((peer: Peer) => void) | undefined;
   /** Sees all octets as they come and go. */
@@ -48,7 +48,8 @@ export class Connection {
   #pumping = false;
   #paused = false;
   #over = false;
-  #waitBegan = -1;
+  /** What was waited for at the last tick, and until when. */
+  #wait: Wait | undefined;
   #waitEnds = Infinity;
   #messageEnds = Infinity;
 
@@ -62,12 +63,6 @@ export class Connection {
       throw new TypeError("session() has to return hooks, not a promise of them");
     }
     this.#session = session;
-  }
-
-  /** Whether a transaction is open or a reply is owed. */
-  get busy(): boolean {
-    const { state, waitingFor } = this.#engine;
-    return waitingFor === "answer" || state === "mail" || state === "rcpt" || state === "data";
   }
 
   /** Goes on as far as it can. Call it once to begin. */
@@ -110,13 +105,10 @@ export class Connection {
   /** Call it now and then, with the time in milliseconds of a clock that does not go back. */
   tick(nowMs: number): void {
     if (this.#over) return;
-    const { progress, timeoutMs, waitingFor } = this.#engine;
-    if (progress !== this.#waitBegan) {
-      this.#waitBegan = progress;
-      this.#waitEnds = nowMs + timeoutMs;
-    }
-    if (waitingFor !== "data") this.#messageEnds = Infinity;
-    else if (this.#messageEnds === Infinity) this.#messageEnds = nowMs + this.#options.settings.limits.messageMs;
+    const { wait } = this.#engine;
+    if (wait !== this.#wait) this.#waitEnds = nowMs + wait.ms;
+    if (wait.whole !== this.#wait?.whole) this.#messageEnds = nowMs + (wait.whole?.ms ?? Infinity);
+    this.#wait = wait;
     if (nowMs < Math.min(this.#waitEnds, this.#messageEnds)) return;
     if (this.#blocked === "on the wire") this.#wire.destroy(); // a peer that does not read hears no 421 either
     this.#engine.timedOut();
@@ -151,7 +143,6 @@ export class Connection {
   }
 
   #ask(question: Question): void {
-    if (question.type === "message") this.#messageEnds = Infinity;
     const answer = this.#guard(question.type, () => this.#call(question));
     if (!(answer instanceof Promise)) {
       if (this.#slots.length === 0) return this.#reply(question, answer);
@@ -239,9 +230,13 @@ export class Connection {
   }
 
   /** A hook that has nothing to answer. */
-  #tell(what: string, hook: () => Eventually<Answer>): void {
-    const told = this.#guard(what, hook);
-    if (told instanceof Promise) told.catch((error: unknown) => this.#failed(what, error));
+  #tell(what: string, hook: () => unknown): void {
+    try {
+      const told = hook() as Eventually<unknown>;
+      if (isThenable(told)) Promise.resolve(told).catch((error: unknown) => this.#report(what, error));
+    } catch (error) {
+      this.#report(what, error);
+    }
   }
 
   #trace(from: "client" | "server", octets: Uint8Array): void {
@@ -260,12 +255,16 @@ export class Connection {
 
   /** The operator learns what happened; the peer only that something did. */
   #failed(what: string, error: unknown): Reply {
+    this.#report(what, error, REPLIES.localError);
+    return REPLIES.localError;
+  }
+
+  #report(what: string, error: unknown, replied?: Reply): void {
     try {
-      this.#options.failed(what, error, this.#wire.peer);
+      this.#options.failed(what, error, this.#wire.peer, replied);
     } catch {
       // there is nobody left to tell
     }
-    return REPLIES.localError;
   }
 }
 

@@ -3,8 +3,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, reply, settings, SIZE, SMTPUTF8, withString, type Command, type Extension, type PrivateUse, type Row,
+  compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, reply, settings, SIZE, SMTPUTF8, type Command, type Extension, type PrivateUse, type Row,
 } from "../../dist/protocol/index.js";
+import { withString } from "../../dist/protocol/verbs.js";
 import { Drive } from "../drive.js";
 
 const test = suite("extension");

@@ -114,7 +114,7 @@ test("an answer that makes no sense changes nothing", () => {
   drive.takeReplies();
   assert.throws(() => drive.server.reply(reply(354, "", "what?")), RangeError);
   assert.is(drive.server.state, "ready");
-  assert.is(drive.server.waitingFor, "answer");
+  assert.is(drive.server.wait.for, "answer");
   drive.answer();
   assert.is(drive.server.state, "mail");
   assert.throws(() => drive.server.reply(), /no reply is owed/);
@@ -140,8 +140,8 @@ test("after its end the engine says close, and nothing disturbs it", () => {
   server.shutdown(true);
   server.ended();
   assert.is(server.next().type, "close");
-  assert.is(server.waitingFor, "nothing");
-  assert.is(server.timeoutMs, Infinity);
+  assert.is(server.wait.for, "nothing");
+  assert.is(server.wait.ms, Infinity);
 });
 
 test("a late answer is dropped", () => {
@@ -186,20 +186,21 @@ test("the message step tells the envelope", () => {
 test("whom we wait for, and how long", () => {
   const limits = { commandMs: 1, dataBlockMs: 2, answerMs: 3, partingMs: 4, acceptMs: 5 };
   const drive = new Drive(settings({ limits }), { slow: true });
-  const waits = (): unknown => [drive.server.waitingFor, drive.server.timeoutMs];
+  const waits = (): unknown => [drive.server.wait.for, drive.server.wait.ms];
   assert.equal(waits(), ["answer", 3]);
   drive.answer();
   assert.equal(waits(), ["command", 1]);
-  const before = drive.server.progress;
+  const before = drive.server.wait;
   drive.feed("EHL");
-  assert.is(drive.server.progress, before, "half a command is no progress");
+  assert.is(drive.server.wait, before, "half a command is no progress");
   drive.feed("O x\r\n");
-  assert.ok(drive.server.progress > before);
+  assert.is.not(drive.server.wait, before);
   drive.answer().feed("MAIL FROM:<a@b>\r\n").answer().feed("RCPT TO:<c@d>\r\n").answer().feed("DATA\r\n").answer();
   assert.equal(waits(), ["data", 2]);
-  const inData = drive.server.progress;
+  const inData = drive.server.wait;
   drive.feed("x");
-  assert.ok(drive.server.progress > inData, "a block of data is");
+  assert.is.not(drive.server.wait, inData, "a block of data is");
+  assert.is(drive.server.wait.whole, inData.whole, "and the message goes on");
   drive.server.shutdown();
   assert.equal(waits(), ["data", 2]);
   drive.feed("\r\n.\r\n");

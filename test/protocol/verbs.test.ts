@@ -44,7 +44,7 @@ function read(line: string, type: string): unknown {
   server.reply();
   for (const each of before) {
     server.receive(octetsOf(`${each}\r\n`));
-    while (server.next().type !== "need-input") if (server.waitingFor === "answer") server.reply();
+    while (server.next().type !== "need-input") if (server.wait.for === "answer") server.reply();
   }
   server.receive(octetsOf(`${line}\r\n`));
   for (;;) {
