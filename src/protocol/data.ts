@@ -49,8 +49,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
   let lineFrom = from - state.lineBegun;
   let dotAt = from - (position === "dot" ? 1 : position === "dot-cr" ? 2 : 0); // below `from`: held since an earlier segment
   let copiedTo = from; // [copiedTo, at) is content that is not in the copy
-  let copy: Copy | undefined;
-  const copied = (): Copy => (copy ??= new Copy((to - from + 2) * (mend ? 2 : 1)));
+  const copy = new Copy((to - from + 2) * (mend ? 2 : 1)); // two octets may be held, and mending may double each
 
   // A turn is a line, as a rule: from its start through its text to its CRLF.
   decode: while (at < to) {
@@ -70,9 +69,9 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         position = "dot-cr";
       } else if (octets[at] === LF) {
         lineFrom = dotAt;
-        if (dotAt < from) copied().push(DOT);
+        if (dotAt < from) copy.push(DOT);
       } else if (dotAt >= from && !state.discard) {
-        copied().add(octets, copiedTo, dotAt);
+        copy.add(octets, copiedTo, dotAt);
         copiedTo = at;
       }
     }
@@ -83,8 +82,8 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         break decode;
       }
       lineFrom = dotAt;
-      if (dotAt < from) copied().push(DOT);
-      if (dotAt < from - 1) copied().push(CR);
+      if (dotAt < from) copy.push(DOT);
+      if (dotAt < from - 1) copy.push(CR);
       position = "cr"; // and that CR is bare, as is found below
     }
     while (position === "text" && at < to) {
@@ -92,7 +91,10 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
       if (octet === LF) {
         state.bareLf += 1;
         if (refuse) break decode;
-        if (mend) copied().add(octets, copiedTo, copiedTo = at).push(CR);
+        if (mend) {
+          copy.add(octets, copiedTo, at).push(CR);
+          copiedTo = at;
+        }
       } else if (octet === CR) {
         position = "cr";
       }
@@ -109,51 +111,54 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         position = "text";
         state.bareCr += 1;
         if (refuse) break decode;
-        if (mend) copied().add(octets, copiedTo, copiedTo = at).push(LF);
+        if (mend) {
+          copy.add(octets, copiedTo, at).push(LF);
+          copiedTo = at;
+        }
       }
     }
   }
 
   const held = position === "dot" || position === "dot-cr" || position === "end";
-  const content = whole(copy, octets, copiedTo, held ? Math.max(dotAt, copiedTo) : at);
+  const content = copy.content(octets, copiedTo, held ? Math.max(dotAt, copiedTo) : at);
   state.position = position;
   state.bits = bits;
   state.lineBegun = at - lineFrom;
   return { content, at };
 }
 
-/** Content that is not as it was on the wire. Room for all of it is made at once. */
+/** Content that is not as it was on the wire. Room for all of it is made at once, when the first octet goes in. */
 class Copy {
-  readonly #octets: Uint8Array;
+  readonly #room: number;
+  #octets: Uint8Array | undefined;
   #length = 0;
 
   constructor(room: number) {
-    this.#octets = new Uint8Array(room);
+    this.#room = room;
   }
 
   add(octets: Uint8Array, from: number, to: number): this {
+    const copy = (this.#octets ??= new Uint8Array(this.#room));
+    const length = this.#length;
+    this.#length += to - from;
     if (to - from > 48) { // from there on a call of set() costs less than a loop (bench/data.js, lines of 72)
-      this.#octets.set(octets.subarray(from, to), this.#length);
-      this.#length += to - from;
+      copy.set(octets.subarray(from, to), length);
     } else {
-      for (let at = from; at < to; at++) this.#octets[this.#length++] = octets[at]!;
+      for (let at = from; at < to; at++) copy[length + at - from] = octets[at]!;
     }
     return this;
   }
 
   push(octet: number): void {
-    this.#octets[this.#length++] = octet;
+    const copy = (this.#octets ??= new Uint8Array(this.#room));
+    copy[this.#length++] = octet;
   }
 
-  get content(): Uint8Array {
-    return this.#octets.subarray(0, this.#length);
+  /** What was added, and [from, to) behind it: a view of that alone where nothing was added. */
+  content(octets: Uint8Array, from: number, to: number): Uint8Array {
+    if (this.#octets === undefined) return from === to ? NO_OCTETS : octets.subarray(from, to);
+    return this.add(octets, from, to).#octets!.subarray(0, this.#length);
   }
-}
-
-function whole(copy: Copy | undefined, octets: Uint8Array, from: number, to: number): Uint8Array {
-  if (copy === undefined) return from === to ? NO_OCTETS : octets.subarray(from, to);
-  copy.add(octets, from, to);
-  return copy.content;
 }
 
 const CRLF_DOT_CRLF = Uint8Array.of(CR, LF, DOT, CR, LF);
