@@ -1,7 +1,7 @@
 // A client for tests: sends what it is told, and waits for what it is told.
 
 import { once } from "node:events";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { connect, createServer, type NetConnectOpts, type Socket } from "node:net";
 import type { Address } from "../dist/index.js";
 
 /** No test waits longer than this for anything. */
@@ -104,4 +104,13 @@ export async function eventually(holds: () => boolean, what: string): Promise<vo
     if (Date.now() > deadline) throw new Error(`it never came to this: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
 }

@@ -2,12 +2,11 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LIMITS } from "../dist/protocol/index.js";
-import { Client, eventually } from "./client.js";
+import { Client, eventually, freePort } from "./client.js";
 
 const ROOT = new URL("../", import.meta.url);
 const EXAMPLES = new URL("../build/examples/", import.meta.url);
@@ -16,14 +15,6 @@ mkdirSync(EXAMPLES, { recursive: true });
 
 function read(name: string): string {
   return readFileSync(new URL(name, ROOT), "utf8");
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => probe.once("listening", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 for (const name of documents) {

@@ -17,12 +17,14 @@ export interface ListenOptions extends ServeOptions {
 }
 
 /** Connections at a time: twice what is asked of a small host. */
-export const MAX_CONNECTIONS = 4000;
+const MAX_CONNECTIONS = 4000;
 /** Between our last reply and the peer's closing. */
 const LINGER_MS = 5_000;
 const GRACE_MS = 30_000;
 /** Connections that hear 421 and have not closed yet; beyond them the kernel closes. */
 const MAX_REFUSED = 100;
+/** One of a name's addresses that this host does not have, as ::1 where there is no IPv6, is passed over. */
+const ABSENT: readonly string[] = ["EADDRNOTAVAIL", "EAFNOSUPPORT"];
 const TICK_MS = { least: 10, most: 1_000 };
 
 export class Listener {
@@ -56,15 +58,15 @@ export class Listener {
     if (typeof address === "string") return [addressOf(await this.#bind({ path: address }))];
     const [host, port] = address;
     // A name may stand for several addresses, as "localhost" does for 127.0.0.1 and ::1: a client may use any of them.
-    const found = await lookup(host, { all: true });
+    const found = new Set((await lookup(host, { all: true })).map(({ address: ip }) => ip));
     const bound: Address[] = [];
     let failure: unknown;
-    for (const { address: ip } of found) {
+    for (const ip of found) {
       const free = bound[0]?.[1] ?? port; // with port 0, all get the port that the first one got
       try {
         bound.push(addressOf(await this.#bind({ host: ip, port: free as number })));
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EADDRNOTAVAIL") return this.#giveUp(error);
+        if (!ABSENT.includes((error as NodeJS.ErrnoException).code!)) return this.#giveUp(error);
         failure = error;
       }
     }

@@ -1,11 +1,10 @@
 // The same messages to Python's own smtpd, where there is still one (up to Python 3.11), and to ours: octet for octet the same output.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Client, eventually } from "../client.js";
+import { Client, eventually, freePort } from "../client.js";
 import { random } from "../splits.js";
 import { have, run } from "./tools.js";
 
@@ -13,14 +12,6 @@ const test = suite("python-smtpd");
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 const available = have("python3") && (await run("python3", ["-W", "ignore", "-c", "import smtpd"])).code === 0;
 const children: ChildProcess[] = [];
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => probe.once("listening", resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 class Printer {
   readonly #process: ChildProcess;
