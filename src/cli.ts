@@ -60,7 +60,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.version === true) return void process.stdout.write(`smtpd ${version()}\n`);
   if (positionals.length > 2) throw new Refused(`Invalid arguments: ${positionals.join(", ")}`);
   const size = values.size === undefined ? undefined : number(values.size, "Invalid size");
-  const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages");
+  const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages", 1);
   const local = address(positionals[0] ?? "localhost:8025", "local");
   const remote = address(positionals[1] ?? "localhost:25", "remote");
   const format = oneOf(values.format, ["text", "python", "json"], "Invalid format");
@@ -68,7 +68,7 @@ async function main(args: readonly string[]): Promise<void> {
   const Server = await serverClass(values.class);
 
   let accepted = 0;
-  const server = new Server(local, remote, {
+  const server = make(Server, local, remote, {
     ...(size !== undefined && { dataSizeLimit: size }),
     enableSMTPUTF8: values.smtputf8 === true,
     format,
@@ -110,8 +110,8 @@ function version(): string {
   return (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version;
 }
 
-function number(text: string, what: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new Refused(`${what}: ${text}`, false);
+function number(text: string, what: string, least = 0): number {
+  if (!/^\d{1,15}$/.test(text) || Number(text) < least) throw new Refused(`${what}: ${text}`, false);
   return Number(text);
 }
 
@@ -149,6 +149,14 @@ async function serverClass(name: string): Promise<ServerClass> {
   if (typeof found !== "function") throw new Refused(`${path} has no class as its export "${member}"`, false);
   if (!(found.prototype instanceof SMTPServer)) throw new Refused(`The export "${member}" of ${path} does not extend SMTPServer`, false);
   return found as ServerClass;
+}
+
+function make(Server: ServerClass, ...args: ConstructorParameters<ServerClass>): SMTPServer {
+  try {
+    return new Server(...args);
+  } catch (error) {
+    throw new Refused(`Cannot start ${Server.name}: ${String(error)}`, false);
+  }
 }
 
 async function listening(server: SMTPServer, spec: string): Promise<readonly Address[]> {

@@ -32,8 +32,16 @@ test("packed, installed in an empty folder, and used from there", () => {
     const step: Step = server.next();
     if (step.type === "MAIL") server.reply({ code: 250, enhanced: "", lines: [String(step.reversePath?.domain)], clause: "" });
   `);
+  writeFileSync(join(folder, "server.ts"), `
+    import { SMTPServer, type MessageOptions, type Peer } from "smtpd";
+    export class Mine extends SMTPServer {
+      override processMessage(peer: Peer, from: string, to: string[], data: Uint8Array | string, options: MessageOptions) {
+        return \`250 2.0.0 \${peer.address} \${from} \${to.length} \${data.length} \${options.size}\`;
+      }
+    }
+  `);
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022"];
-  execFileSync(TSC, [...options, "--types", "", "use.ts"], { ...QUIET, cwd: folder }); // no types of Node needed for the engine
+  execFileSync(TSC, [...options, "--types", "", "use.ts", "server.ts"], { ...QUIET, cwd: folder }); // no types of Node are needed
   rmSync(folder, { recursive: true });
 });
 

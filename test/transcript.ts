@@ -49,26 +49,24 @@ export function readTranscripts(file: string, markdown: string): Transcript[] {
 
 /** Runs a dialogue whole, octet by octet and at every two-way split of everything the client says. Gives the number of runs. */
 export function play(transcript: Transcript): number {
-  let runs = 0;
-  for (const [index, { client }] of transcript.turns.entries()) {
-    for (const segments of splits(Uint8Array.from(client))) {
-      if (segments.length <= 1 && index > 0) continue; // whole: once is enough
-      playOnce(transcript, index, segments);
-      runs += 1;
-    }
-  }
-  return runs;
+  const whole: Uint8Array[][] = transcript.turns.map(({ client }) => [Uint8Array.from(client)]);
+  const octets = transcript.turns.map(({ client }) => client.map((octet) => Uint8Array.of(octet)));
+  const twoWay = whole.flatMap(([client], turn) => [...splits(client!)].slice(2).map((segments) => whole.with(turn, segments)));
+  const runs = [whole, octets, ...twoWay];
+  for (const segments of runs) playOnce(transcript, segments);
+  return runs.length;
 }
 
-function playOnce({ settings, answers, turns, happens }: Transcript, cut: number, segments: readonly Uint8Array[]): void {
+/** Plays it with the client's octets cut into these segments, turn by turn. */
+function playOnce({ settings, answers, turns, happens }: Transcript, segments: readonly (readonly Uint8Array[])[]): void {
   const drive = new Drive(settings, { answers });
-  for (const [index, { event, client, server }] of turns.entries()) {
+  for (const [index, { event, server }] of turns.entries()) {
     if (event !== undefined) EVENTS[event]!(drive);
-    for (const segment of index === cut ? segments : [Uint8Array.from(client)]) {
+    for (const segment of segments[index]!) {
       if (segment.length > 0) drive.feed(segment);
     }
     const said = drive.takeReplies();
-    if (said !== server) throw new Error(`turn ${index + 1}, ${segments.length} segments\n${difference(server, said)}`);
+    if (said !== server) throw new Error(`turn ${index + 1}, ${segments[index]!.length} segments\n${difference(server, said)}`);
   }
   const kinds = new Set(happens.map(kindOf));
   const happened = drive.log.filter((line) => kinds.has(kindOf(line)));

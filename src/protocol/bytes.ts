@@ -18,7 +18,7 @@ export const LEFT_BRACKET = 0x5b;
 export const BACKSLASH = 0x5c;
 export const RIGHT_BRACKET = 0x5d;
 
-export const NO_OCTETS = new Uint8Array(0);
+export const NO_OCTETS: Uint8Array = new Uint8Array(0);
 
 /** Classes are bits, so that one look-up answers "is it any of these?". CR, LF, SP and the controls are in no class. */
 export const DIGIT = 1 << 0;

@@ -15,6 +15,8 @@ export interface DebuggingServerOptions extends SMTPServerOptions {
 export class DebuggingServer extends SMTPServer {
   readonly #format: FormatName;
   readonly #output: Output;
+  /** Messages are formatted and written one after the other: what a slow output costs is one message's room. */
+  #printed: Promise<unknown> = Promise.resolve();
 
   constructor(localaddr: Address, remoteaddr?: Address, options: DebuggingServerOptions = {}) {
     super(localaddr, remoteaddr, { ...options, decodeData: false });
@@ -26,7 +28,9 @@ export class DebuggingServer extends SMTPServer {
   /** Says 250 once the message is written, 451 if it cannot be. */
   override async processMessage(peer: Peer, mailfrom: string, rcpttos: string[], data: Uint8Array | string, options: MessageOptions): Promise<Answer> {
     const envelope = { peer, mailfrom, rcpttos, data: data as Uint8Array, ...options };
-    await this.#print(FORMATS[this.#format](envelope, this.#output.isTTY === true));
+    const turn = this.#printed.then(() => this.#print(FORMATS[this.#format](envelope, this.#output.isTTY === true)));
+    this.#printed = turn.catch(() => {});
+    await turn;
     for (const { what, count, clause } of options.irregularities) {
       this.log(`message from ${peer.address}: ${count}x ${what} (${clause})`);
     }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The base class that Python's users know: override processMessage. Built on the same hooks as any other strategy.
 
 import { hostname } from "node:os";
@@ -24,7 +25,7 @@ export interface SMTPServerOptions {
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
-  /** Octets of all messages that are being collected at a time; what is more is refused with 452. 1 GiB if not given. */
+  /** Octets of all messages that are being collected or processed; what is more is refused with 452. 1 GiB if not given. */
   readonly memoryLimit?: number;
   /** How long close() waits for what is in flight, in milliseconds. */
   readonly graceMs?: number;
@@ -61,7 +62,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
   readonly _remoteaddr: Address | undefined;
   protected readonly options: SMTPServerOptions;
   readonly #listener: Listener;
-  /** Octets of all messages that are being collected. */
+  /** Octets of all messages that are being collected, or wait for their answer. */
   #held = 0;
 
   /** Listens on construction. Addresses are [host, port]; port 0 is any that is free. The base does not use `remoteaddr`. */
@@ -116,10 +117,10 @@ export class SMTPServer implements Strategy, AsyncDisposable {
   session(peer: Peer): Session {
     const data = new Octets();
     let held = 0;
-    const release = (): Uint8Array => {
+    const release = (): void => {
       this.#held -= held;
       held = 0;
-      return data.take();
+      data.take();
     };
     return {
       body: (chunk) => {
@@ -132,7 +133,13 @@ export class SMTPServer implements Strategy, AsyncDisposable {
         release();
         if (FAULTS[reason] !== undefined) this.log(`message from ${peer.address} refused: ${FAULTS[reason]}`);
       },
-      message: (message) => this.#process(peer, message, release()),
+      message: async (message) => {
+        try {
+          return await this.#process(peer, message, data.take());
+        } finally {
+          release(); // not before: one that waits for its answer takes room too
+        }
+      },
     };
   }
 

@@ -98,21 +98,14 @@ export class Listener {
 
   #accept(socket: Socket): void {
     socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
-    const { hostname, limits } = this.#options.settings;
-    if (this.#connections.size >= this.#max || this.#closed !== undefined) {
-      const busy = reply(421, "4.3.2", `${hostname} Too many connections`, "RFC 5321 §3.8");
-      socket.end(formatReply(busy, { enhanced: false, utf8: false, lineOctets: limits.replyLineOctets }));
-      lingering(socket);
-      return;
-    }
+    if (this.#connections.size >= this.#max || this.#closed !== undefined) return this.#turnAway(socket, "Too many connections");
     const wire = new SocketWire(socket);
     let connection: Connection;
     try {
       connection = new Connection(wire, this.#options);
     } catch (error) {
       this.#options.failed("session", error, wire.peer);
-      socket.destroy();
-      return;
+      return this.#turnAway(socket, "Local error");
     }
     this.#connections.set(socket, connection);
     socket.on("data", (octets: Buffer) => connection.receive(octets));
@@ -124,6 +117,14 @@ export class Listener {
     });
     connection.pump();
     if (wire.mayFlow) socket.resume();
+  }
+
+  /** A connection that has no session (§3.8). */
+  #turnAway(socket: Socket, why: string): void {
+    const { hostname, limits } = this.#options.settings;
+    const farewell = reply(421, "4.3.2", `${hostname} ${why}`, "RFC 5321 §3.8");
+    socket.end(formatReply(farewell, { enhanced: false, utf8: false, lineOctets: limits.replyLineOctets }));
+    lingering(socket);
   }
 
   #tick(): void {

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Client, eventually } from "../client.js";
-import { have, run, skipped, type Ran } from "./tools.js";
+import { have, run, testIf, type Ran } from "./tools.js";
 
 const test = suite("clients");
 const CLI = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
@@ -177,8 +177,7 @@ for (const [program, { missing, deliver, empty, utf8Recipient, wire = onTheWire 
     ...(utf8Recipient !== undefined && { "UTF-8 addresses": UTF8_ADDRESS }),
   };
   for (const [name, mail] of Object.entries(mails)) {
-    test(`${program}: ${name}`, async () => {
-      if (why !== undefined) return skipped(`${program}: ${name}`, why);
+    testIf(why, test, `${program}: ${name}`, async () => {
       await deliver(mail);
       const message = await printed();
       assert.is(message.mailfrom, mail.from);
@@ -191,8 +190,7 @@ for (const [program, { missing, deliver, empty, utf8Recipient, wire = onTheWire 
   }
 }
 
-test("curl without --crlf: refused as the RFC has it, taken where the user says so", async () => {
-  if (!have("curl")) return skipped("curl without --crlf", "curl is not installed");
+testIf(PROGRAMS["curl"]!.missing(), test, "curl without --crlf: refused as the RFC has it, taken where the user says so", async () => {
   const args = (): string[] => ["-sS", `smtp://127.0.0.1:${port}`, "--mail-from", "a@b.example", "--mail-rcpt", "c@d.example", "--upload-file", "-"];
   assert.is((await run("curl", args(), "Subject: x\n\nbare\n")).code, 8); // it calls our 550 a weird reply
   await eventually(() => /refused: its lines do not all end in CRLF/.test(stderr), "the operator is told");

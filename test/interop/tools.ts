@@ -21,8 +21,15 @@ export function have(command: string, ...args: readonly string[]): boolean {
   return spawnSync(command, args.length > 0 ? args : ["--version"], { stdio: "ignore", timeout: 20_000 }).status === 0;
 }
 
-/** Says that a test did not run, and why. Where everything can be installed, that is a failure. */
-export function skipped(name: string, why: string): void {
-  if (process.env["CI"] === "true") throw new Error(`${name} cannot run: ${why}`);
+interface Suite {
+  (name: string, body: () => Promise<void>): void;
+  skip(name?: string, body?: () => Promise<void>): void;
+}
+
+/** Registers a test; one that cannot run as skipped, and says why. Where what it needs can be installed, that is a failure in CI. */
+export function testIf(why: string | undefined, test: Suite, name: string, body: () => Promise<void>, installable = true): void {
+  if (why === undefined) return test(name, body);
+  if (installable && process.env["CI"] === "true") return test(name, () => Promise.reject(new Error(why)));
   console.log(`skipped: ${name}: ${why}`);
+  test.skip(name, body);
 }

@@ -139,6 +139,15 @@ test("an output that is closed or full: 451, a clear line, and the server lives"
   assert.match(lines[0]!, /^smtpd: message from 127.0.0.1 failed and was answered 451: Error: write EPIPE$/);
 });
 
+test("an output that takes nothing: what waits for it counts, and is refused beyond the limit", async () => {
+  const stuck = { write: () => {} };
+  const { connect } = await start({ output: stuck, memoryLimit: 2500, graceMs: 50 });
+  const clients = await Promise.all(Array.from({ length: 4 }, connect));
+  for (const client of clients) await client.upToData();
+  for (const client of clients) client.send(`${"x".repeat(1000)}\r\n.\r\n`);
+  await Promise.all(clients.slice(2).map((client) => client.until(/452 4.3.1/)));
+});
+
 test("what was irregular is reported, and printed all the same", async () => {
   const { output, lines, connect } = await start({ lineEndings: "pass" });
   assert.match(await (await connect()).deliver(`${"x".repeat(1200)}\r\na\nb\r\ncafé`), /^250/);
