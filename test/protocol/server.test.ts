@@ -7,6 +7,7 @@ import { Drive, octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 
 const test = suite("server");
+const POLICIES = ["refuse", "normalise", "pass"] as const;
 const TO_DATA = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
 
 test("a server of one's own in three lines", () => {
@@ -218,6 +219,31 @@ test("an idle engine keeps no octets", () => {
   drive.server.receive(octetsOf("NO")); // accepted: the segment before was given back
 });
 
+test("the same octets, the same replies and the same steps, whatever the segments", () => {
+  const next = random(17);
+  const words = [
+    "EHLO x\r\n", "MAIL FROM:<a@b>\r\n", "RCPT TO:<c@d>\r\n", "DATA\r\n", "RSET\r\n", "text\r\n", "..\r\n", ".\r\n", "\r\n", "\r", "\n", ".", "QUIT\r\n", "XYZZY\r\n", "0123456789".repeat(6),
+  ];
+  const usual = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
+  for (let run = 0; run < 1500; run++) {
+    const options = settings({ lineEndings: POLICIES[run % 3]!, limits: { messageOctets: 50, commandLineOctets: 40, textLineOctets: 20, recipients: 2, errors: 5 } });
+    const wire = octetsOf(usual + Array.from({ length: next(25) }, () => words[next(words.length)]).join(""));
+    const play = (cuts: () => number): [string, ...string[]] => {
+      const drive = new Drive(options);
+      for (let at = 0; at < wire.length; ) {
+        const to = at + cuts();
+        drive.feed(wire.subarray(at, to));
+        at = to;
+      }
+      drive.server.ended();
+      return [drive.replies, ...drive.run().log];
+    };
+    const whole = play(() => wire.length);
+    assert.equal(play(() => 1), whole);
+    for (let times = 0; times < 5; times++) assert.equal(play(() => 1 + next(30)), whole);
+  }
+});
+
 test("whatever octets come, the engine answers, stays within its limits and never throws", () => {
   const next = random(42);
   const words = [
@@ -225,7 +251,7 @@ test("whatever octets come, the engine answers, stays within its limits and neve
     "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", ".", "\r\n.\r\n", "\r", "\n", "\0", "\x1b[31m", " ", "<", ">", "@", "x".repeat(600), "\xff\xfe", "é", "SIZE=", "BODY=",
   ];
   for (let run = 0; run < 3000; run++) {
-    const lineEndings = (["refuse", "normalise", "pass"] as const)[run % 3]!;
+    const lineEndings = POLICIES[run % 3]!;
     const drive = new Drive(settings({ lineEndings, strict: run % 2 === 0, limits: { messageOctets: 40, recipients: 3, errors: 1000 } }));
     for (let feeds = 0; feeds < 30 && drive.last !== "close"; feeds++) {
       const text = Array.from({ length: next(6) }, () => words[next(words.length)]).join("");
