@@ -164,7 +164,7 @@ test("a slow body hook holds back the client: what is sent is not all taken in",
 });
 
 test("silence: 421, for an idle client and for one in mid-message", async () => {
-  const { address, events } = await start({}, { limits: { commandMs: 60, dataBlockMs: 60 } });
+  const { address, events } = await start({}, { limits: { commandMs: 500, dataBlockMs: 500 } });
   const idle = await Client.connect(address);
   const halfway = await Client.connect(address);
   await halfway.upToData();
