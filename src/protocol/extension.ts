@@ -13,9 +13,9 @@ export interface Asked {
 
 /** A verb. The parser, the formatter, HELP, the default reply and the grouping are its columns. */
 export interface Row<A extends Asked = Asked> {
-  /** For HELP and the 501 text; a verb without one is known and not implemented: 502. */
+  /** For HELP and the 501 text. */
   readonly syntax?: string;
-  /** Reads what follows the verb. A Reply refuses the command. */
+  /** Reads what follows the verb. A Reply refuses the command. Without it the verb is known and not implemented, and `ok` says so. */
   parse?(scan: Scan, terms: Terms): A | Reply;
   /** Writes the command, without its CRLF: the inverse of `parse`. */
   format?(command: A): string;

@@ -154,7 +154,7 @@ export class Server {
     if (found === "overlong" || octets > (grammar.lineOctets.get(name) ?? limits.commandLineOctets)) return REPLIES.lineTooLong;
     if (found === "bare") return REPLIES.bareInCommand;
     if (row === undefined) return REPLIES.commandUnknown;
-    if (row.parse === undefined) return REPLIES.notImplemented;
+    if (row.parse === undefined) return row.ok({ type: name }, this.#terms);
     return allowed ? undefined : reply(503, "5.5.1", `Bad sequence of commands: ${EXPECTED[this.state]}`, "RFC 5321 §4.1.4");
   }
 
