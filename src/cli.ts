@@ -6,7 +6,9 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
-import { DebuggingServer, SMTPServer, type Address, type DebuggingServerOptions } from "./index.js";
+import { DebuggingServer, SMTPServer, type Address, type DebuggingServerOptions, type FormatName } from "./index.js";
+import { LINE_ENDINGS } from "./protocol/index.js";
+import { FORMATS } from "./servers/formats.js";
 
 const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [localhost:localport [remotehost:remoteport]]
 
@@ -61,10 +63,11 @@ async function main(args: readonly string[]): Promise<void> {
   if (positionals.length > 2) throw new Refused(`Invalid arguments: ${positionals.join(", ")}`);
   const size = values.size === undefined ? undefined : number(values.size, "Invalid size");
   const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages", 1);
-  const local = address(positionals[0] ?? "localhost:8025", "local");
-  const remote = address(positionals[1] ?? "localhost:25", "remote");
-  const format = oneOf(values.format, ["text", "python", "json"], "Invalid format");
-  const lineEndings = oneOf(values["line-endings"], ["refuse", "normalise", "pass"], "Invalid line endings");
+  const [localSpec = "localhost:8025", remoteSpec = "localhost:25"] = positionals;
+  const local = address(localSpec, "local");
+  const remote = address(remoteSpec, "remote");
+  const format = oneOf(values.format, Object.keys(FORMATS) as FormatName[], "Invalid format");
+  const lineEndings = oneOf(values["line-endings"], LINE_ENDINGS, "Invalid line endings");
   const Server = await serverClass(values.class);
 
   let accepted = 0;
@@ -79,7 +82,7 @@ async function main(args: readonly string[]): Promise<void> {
       if (accepted === exitAfter) void stop(server);
     },
   });
-  const addresses = await listening(server, positionals[0] ?? "localhost:8025");
+  const addresses = await listening(server, localSpec);
   if (values.nosetuid !== true) becomeNobody();
   process.stderr.write(`smtpd: ${Server.name} listening on ${addresses.map(written).join(" and ")}\n`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop(server));

@@ -30,6 +30,6 @@ export class Dialogue {
 
   #say(peer: Peer, from: Side, line: string): void {
     const text = line.replace(/[\x80-\xff]+/g, (octets) => Buffer.from(octets, "latin1").toString());
-    this.#print(`${visible(`${peer.address}:${peer.port} ${from === "client" ? "C:" : "S:"} ${text}`)}`);
+    this.#print(visible(`${peer.address}:${peer.port} ${from === "client" ? "C:" : "S:"} ${text}`));
   }
 }

@@ -74,7 +74,8 @@ export interface Grammar {
  * Bare CR and bare LF, against §2.3.8. In mail data: refused, made CRLF, or passed on as they are and reported; only CRLF.CRLF
  * ends it, ever. In a command: with "normalise" LF ends it as CRLF does, all else is refused.
  */
-export type LineEndings = "refuse" | "normalise" | "pass";
+export const LINE_ENDINGS = ["refuse", "normalise", "pass"] as const;
+export type LineEndings = (typeof LINE_ENDINGS)[number];
 
 /** What a server is set up with; made by `settings()`. */
 export interface Settings {
@@ -87,7 +88,7 @@ export interface Settings {
   readonly strict: boolean;
 }
 
-/** What the two ends know of each other. One for each connection; changed by the rows' `agree` alone. */
+/** What the two ends know of each other. One for each connection; changed by the rows' `agree`, and where a transaction ends. */
 export interface Terms extends Settings {
   /** How the client introduced itself. Only behind EHLO are there parameters (§4.1.1.2). */
   hello: Hello | undefined;

@@ -5,6 +5,7 @@ export type { Abort, AbortReason, Body, Connect, Irregularity, Message, Output, 
 export { settings, compose, DEFAULT_EXTENSIONS, type SettingsOptions } from "./grammar.js";
 export { badSyntax, formatCommand, formatParameters, parameterTexts } from "./verbs.js";
 export type { Command, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, WithString } from "./command.js";
+export { LINE_ENDINGS } from "./extension.js";
 export type { Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 export { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";

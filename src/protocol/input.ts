@@ -43,7 +43,7 @@ export class Input {
     this.at = this.to = 0;
   }
 
-  /** Looks for a line of at most `most` octets. Found once, it stays found until it is taken. */
+  /** Looks for a line of at most `most` octets. Found once, it stays found until it is dropped. */
   findLine(most: number, lfEndsLine: boolean): Found {
     if (this.#found === "dry" && !this.empty) this.#found = this.#search(most, lfEndsLine);
     return this.#found;

@@ -1,6 +1,6 @@
 // One message while it is read: what is wanted of it, what is wrong with it, and the value that tells of it at its end.
 
-import type { Parameters } from "./command.js";
+import { announcesUtf8, type Mail } from "./command.js";
 import { decoder, unstuff, type Decoder } from "./data.js";
 import type { Settings, Terms } from "./extension.js";
 import type { Input } from "./input.js";
@@ -49,7 +49,7 @@ export class MailData {
   }
 
   message({ hello, transaction: { mail, recipients } }: Terms): Message {
-    return { type: "message", hello: hello!, mail, recipients, size: this.#size, irregularities: irregularities(this.#decoder, mail.parameters) };
+    return { type: "message", hello: hello!, mail, recipients, size: this.#size, irregularities: irregularities(this.#decoder, mail) };
   }
 
   /** Octets above what is taken (RFC 1870 §6.3). */
@@ -63,8 +63,8 @@ export class MailData {
   }
 }
 
-function irregularities({ lineOctets, longLines, bareCr, bareLf, bits }: Decoder, parameters: Parameters): readonly Irregularity[] {
-  const undeclared = bits >= 0x80 && parameters["BODY"] !== "8BITMIME" && parameters["SMTPUTF8"] !== true;
+function irregularities({ lineOctets, longLines, bareCr, bareLf, bits }: Decoder, mail: Mail): readonly Irregularity[] {
+  const undeclared = bits >= 0x80 && mail.parameters["BODY"] !== "8BITMIME" && !announcesUtf8(mail);
   const all: Irregularity[] = [
     { what: `line of more than ${lineOctets} octets`, count: longLines, clause: "RFC 5321 §4.5.3.1.6" },
     { what: "CR without LF", count: bareCr, clause: "RFC 5321 §2.3.8" },

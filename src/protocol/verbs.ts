@@ -1,7 +1,7 @@
 // The verbs of RFC 5321 (§4.1.1), each one row: how it is read and written, what is answered. Extensions add rows of the same shape.
 
 import { COLON, EQUALS, isAscii, LESS_THAN, octetLength } from "./bytes.js";
-import type { Command, Hello, Mail, Parameters, Plain, Rcpt, WithString } from "./command.js";
+import { announcesUtf8, type Command, type Hello, type Mail, type Parameters, type Plain, type Rcpt, type WithString } from "./command.js";
 import type { Grammar, Parameter, Row, Terms, Transaction } from "./extension.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
@@ -20,7 +20,7 @@ export function withString(type: WithString["type"], syntax: string, ok: Row<Wit
       const text = scan.rest();
       if (text === undefined || (required && text === "")) return badSyntax(syntax);
       // RFC 6531 §3.7.4.2: VRFY and EXPN, those that need a string, may have the parameter behind it.
-      const utf8 = required && terms.grammar.mail.has("SMTPUTF8") && /\sSMTPUTF8$/i.test(text);
+      const utf8 = required && offersUtf8(terms) && /\sSMTPUTF8$/i.test(text);
       const string = utf8 ? text.replace(/\s+\S+$/, "") : text;
       if (!utf8 && !isAscii(text)) return REPLIES.nonAscii;
       return utf8 ? { type, string, parameters: { SMTPUTF8: true } } : { type, string };
@@ -67,7 +67,8 @@ export const COMMANDS = {
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
-      return (from && pathProblem(from, terms, given, SENDER)) ?? { type: "MAIL", reversePath: from, parameters: given };
+      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
+      return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: () => REPLIES.senderOk,
@@ -84,8 +85,7 @@ export const COMMANDS = {
       const given = parameters(scan, terms, terms.grammar.rcpt);
       if (isReply(given)) return given;
       if (terms.transaction.recipients.length >= terms.limits.recipients) return REPLIES.tooManyRecipients;
-      const { parameters: announced } = terms.transaction.mail;
-      return pathProblem(to, terms, announced, RECIPIENT) ?? { type: "RCPT", forwardPath: to, parameters: given };
+      return pathProblem(to, terms, terms.transaction.mail, RECIPIENT) ?? { type: "RCPT", forwardPath: to, parameters: given };
     },
     format: (command) => `RCPT TO:${formatPath(command.forwardPath)}${formatParameters(command.parameters)}`,
     ok: () => REPLIES.recipientOk,
@@ -199,7 +199,7 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
   while (!atEnd(scan)) {
     const keyword = scan.take(esmtpKeyword)?.toUpperCase();
     const value = scan.skip(EQUALS) ? scan.take(esmtpValue) ?? "" : undefined;
-    const ascii = value === undefined || isAscii(value) || terms.grammar.mail.has("SMTPUTF8"); // RFC 6531 §3.3
+    const ascii = value === undefined || isAscii(value) || offersUtf8(terms); // RFC 6531 §3.3
     if (keyword === undefined || value === "" || !ascii || !delimited(scan)) return REPLIES.parameterSyntax;
     const parameter = terms.hello?.type === "EHLO" ? known.get(keyword) : undefined; // §4.1.1.2: only if extensions were negotiated
     if (parameter === undefined) return REPLIES.parameterUnknown;
@@ -211,11 +211,15 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
   return given;
 }
 
+function offersUtf8({ grammar }: Terms): boolean {
+  return grammar.extensions.has("SMTPUTF8");
+}
+
 /** What stands against a path that is well formed: its length (§4.5.3.1.1 to 3), or characters that were not announced. */
-function pathProblem(path: Path, { grammar, limits }: Terms, announced: Parameters, replies: typeof SENDER): Reply | undefined {
+function pathProblem(path: Path, terms: Terms, mail: Mail, replies: typeof SENDER): Reply | undefined {
   const text = formatPath(path);
-  if (!isAscii(text) && announced["SMTPUTF8"] !== true) return grammar.mail.has("SMTPUTF8") ? replies.needsUtf8 : REPLIES.nonAscii;
-  return fits(path, text, limits) ? undefined : replies.tooLong;
+  if (!isAscii(text) && !announcesUtf8(mail)) return offersUtf8(terms) ? replies.needsUtf8 : REPLIES.nonAscii;
+  return fits(path, text, terms.limits) ? undefined : replies.tooLong;
 }
 
 function fits(path: Path, text: string, limits: Limits): boolean {

@@ -2,12 +2,11 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { decoder, encoder, endOfData, stuff, unstuff, type LineEndings } from "../../dist/protocol/index.js";
+import { decoder, encoder, endOfData, LINE_ENDINGS, stuff, unstuff, type LineEndings } from "../../dist/protocol/index.js";
 import { latin1, octetsOf } from "../drive.js";
 import { random, splits } from "../splits.js";
 
 const test = suite("data");
-const POLICIES: readonly LineEndings[] = ["pass", "normalise", "refuse"];
 
 interface Decoded { readonly content: string; readonly rest: string; readonly bareCr: number; readonly bareLf: number; readonly longLines: number }
 
@@ -128,7 +127,7 @@ test("however many dots there are, a segment is one piece of content", () => {
 
 test("octets are looked at once: an exact count, by reading through a proxy", () => {
   const shapes = { text: "abcdefg\r\n", dots: "..\r\n", "empty lines": "\r\n", "bare CR": "a\r", "bare LF": "a\n", none: "a" };
-  for (const policy of POLICIES) {
+  for (const policy of LINE_ENDINGS) {
     for (const [shape, unit] of Object.entries(shapes)) {
       let reads = 0;
       const count = (repeats: number): number => {

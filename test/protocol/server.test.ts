@@ -2,12 +2,11 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DEFAULT_EXTENSIONS, reply, Server, settings, SMTPUTF8 } from "../../dist/protocol/index.js";
+import { DEFAULT_EXTENSIONS, LINE_ENDINGS, reply, Server, settings, SMTPUTF8 } from "../../dist/protocol/index.js";
 import { Drive, octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 
 const test = suite("server");
-const POLICIES = ["refuse", "normalise", "pass"] as const;
 const TO_DATA = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
 
 test("a server of one's own in three lines", () => {
@@ -226,7 +225,7 @@ test("the same octets, the same replies and the same steps, whatever the segment
   ];
   const usual = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
   for (let run = 0; run < 1500; run++) {
-    const options = settings({ lineEndings: POLICIES[run % 3]!, limits: { messageOctets: 50, commandLineOctets: 40, textLineOctets: 20, recipients: 2, errors: 5 } });
+    const options = settings({ lineEndings: LINE_ENDINGS[run % 3]!, limits: { messageOctets: 50, commandLineOctets: 40, textLineOctets: 20, recipients: 2, errors: 5 } });
     const wire = octetsOf(usual + Array.from({ length: next(25) }, () => words[next(words.length)]).join(""));
     const play = (cuts: () => number): [string, ...string[]] => {
       const drive = new Drive(options);
@@ -251,7 +250,7 @@ test("whatever octets come, the engine answers, stays within its limits and neve
     "\r\n", "\r\n", "\r\n", "\r\n", "\r\n", ".", "\r\n.\r\n", "\r", "\n", "\0", "\x1b[31m", " ", "<", ">", "@", "x".repeat(600), "\xff\xfe", "é", "SIZE=", "BODY=",
   ];
   for (let run = 0; run < 3000; run++) {
-    const lineEndings = POLICIES[run % 3]!;
+    const lineEndings = LINE_ENDINGS[run % 3]!;
     const drive = new Drive(settings({ lineEndings, strict: run % 2 === 0, limits: { messageOctets: 40, recipients: 3, errors: 1000 } }));
     for (let feeds = 0; feeds < 30 && drive.last !== "close"; feeds++) {
       const text = Array.from({ length: next(6) }, () => words[next(words.length)]).join("");
