@@ -18,6 +18,17 @@ export interface PrivateUse { readonly type: `X${string}`; readonly [field: stri
 
 export type Command = Hello | Mail | Rcpt | Plain | WithString | PrivateUse;
 
+/** What only the sending end says so far: LHLO (RFC 2033 §4.1), STARTTLS (RFC 3207 §4), AUTH and the answers to its challenges (RFC 4954 §4). */
+export interface Lhlo { readonly type: "LHLO"; readonly domain: string }
+export interface StartTls { readonly type: "STARTTLS" }
+/** `initial` is base64, "=" where it is empty; absent where the mechanism begins with a challenge. */
+export interface Auth { readonly type: "AUTH"; readonly mechanism: string; readonly initial?: string }
+/** Base64, or "*" to cancel. */
+export interface ChallengeResponse { readonly type: "response"; readonly text: string }
+
+/** All that a client can send. */
+export type Request = Command | Lhlo | StartTls | Auth | ChallengeResponse;
+
 /** RFC 6531 §3.7.4: behind SMTPUTF8, on MAIL for a whole transaction, reply texts may be UTF-8. */
 export function announcesUtf8(asked: { readonly type: string; readonly parameters?: unknown } | undefined): boolean {
   return (asked?.parameters as Parameters | undefined)?.["SMTPUTF8"] === true;

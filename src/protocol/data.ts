@@ -161,8 +161,6 @@ class Copy {
   }
 }
 
-const CRLF_DOT_CRLF = Uint8Array.of(CR, LF, DOT, CR, LF);
-
 /** The encoder of one message: whether the next octet begins a line, and whether the last one was a CR. */
 export interface Encoder {
   position: "line" | "text" | "cr";
@@ -172,29 +170,38 @@ export function encoder(): Encoder {
   return { position: "line" };
 }
 
-/** Doubles the dots at line starts. A view where there is none, a copy otherwise. Inverse of `unstuff`. */
+/**
+ * Doubles the dots at line starts, and makes a bare CR or LF a CRLF: what one peer takes for text, another takes for the end of
+ * a line, or of the message (§2.3.8: neither is ever sent). A view where there is nothing to do, a copy otherwise.
+ */
 export function stuff(state: Encoder, octets: Uint8Array): Uint8Array {
+  const copy = new Copy(octets.length * 2 + 1);
   let { position } = state;
-  let copy: Uint8Array | undefined;
-  let copied = 0;
+  let copiedTo = 0;
   for (let at = 0; at < octets.length; at++) {
     const octet = octets[at]!;
-    if (octet === DOT && position === "line") {
-      if (copy === undefined) {
-        copy = new Uint8Array(octets.length * 2 - at);
-        copy.set(octets.subarray(0, at));
-        copied = at;
-      }
-      copy[copied++] = DOT;
+    const added = missing(position, octet);
+    if (added !== 0) {
+      copy.add(octets, copiedTo, at).push(added);
+      copiedTo = at;
+      if (added === LF && octet === DOT) copy.push(DOT);
     }
-    if (copy !== undefined) copy[copied++] = octet;
-    position = octet === CR ? "cr" : octet === LF && position === "cr" ? "line" : "text";
+    position = octet === LF ? "line" : octet === CR ? "cr" : "text";
   }
   state.position = position;
-  return copy === undefined ? octets : copy.subarray(0, copied);
+  return copy.content(octets, copiedTo, octets.length);
 }
 
-/** What ends the mail data: the last line's CRLF where it lacks one, a dot, CRLF (§4.1.1.4). */
-export function endOfData(state: Encoder): Uint8Array {
-  return CRLF_DOT_CRLF.subarray(state.position === "line" ? 2 : 0);
+/** What has to stand in front of an octet: LF behind a CR that has none, CR in front of a bare LF, the second dot. 0 is nothing. */
+function missing(position: Encoder["position"], octet: number): number {
+  if (position === "cr") return octet === LF ? 0 : LF;
+  if (octet === LF) return CR;
+  return octet === DOT && position === "line" ? DOT : 0;
 }
+
+/** What ends the mail data: what the last line lacks of its CRLF, a dot, CRLF (§4.1.1.4). */
+export function endOfData({ position }: Encoder): Uint8Array {
+  return CRLF_DOT_CRLF.subarray(position === "line" ? 2 : position === "cr" ? 1 : 0);
+}
+
+const CRLF_DOT_CRLF = Uint8Array.of(CR, LF, DOT, CR, LF);

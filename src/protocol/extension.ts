@@ -29,6 +29,8 @@ export interface Row<A extends Asked = Asked> {
   readonly noEnhancedCode?: true;
   /** RFC 2920 §3.1: it is the last of a pipelined group, so its reply lets the whole group's replies go. */
   readonly endsGroup?: true;
+  /** The limits for how long it may take: the application's answer here, the peer's reply there. `answerMs`, `replyMs` if not said. */
+  readonly within?: { readonly answer?: "startAnswerMs" | "acceptMs"; readonly reply?: "startMailMs" | "endOfDataMs" | "resetMs" | "partingMs" };
   /** It may be asked while another such is still owed its reply. */
   readonly commutes?: true;
   /** Where an extension's verb is allowed; without it wherever a command is, changing nothing. */
@@ -53,6 +55,8 @@ export interface Extension {
   readonly verbs?: { readonly [verb: string]: Row<any> };
   /** By how many octets it lengthens the line of a command (§2.2.2, §4.5.3.1.4). */
   readonly lineOctets?: { readonly [verb: string]: number };
+  /** It is a promise for the whole way of a message: a relay offers it only where its next hop does. */
+  readonly endToEnd?: true;
   /** Keywords of extensions that have to be offered with it. */
   readonly needs?: readonly string[];
 }

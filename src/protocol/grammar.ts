@@ -1,17 +1,24 @@
 // Composes extensions into the look-up tables of a conversation, once (RFC 5321 §2.2).
 
 import type { Extension, Grammar, Parameter, Row, Settings } from "./extension.js";
+import { AUTH } from "./extensions/auth.js";
 import { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 import { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
 import { HELP } from "./extensions/help.js";
 import { PIPELINING } from "./extensions/pipelining.js";
 import { SIZE } from "./extensions/size.js";
+import { SMTPUTF8 } from "./extensions/smtputf8.js";
+import { STARTTLS } from "./extensions/starttls.js";
 import { LIMITS, type Limits } from "./limits.js";
+import type { Reply } from "./reply.js";
 import { COMMAND_STATES, TRANSITIONS, type Moves, type State } from "./state.js";
 import { COMMANDS } from "./verbs.js";
 
 /** What is offered unless something else is asked for. SMTPUTF8 is not: an application has to be ready for such addresses. */
 export const DEFAULT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, HELP];
+
+/** What a client makes use of where it is offered. */
+export const CLIENT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, SMTPUTF8, STARTTLS, AUTH];
 
 export interface SettingsOptions {
   readonly hostname?: string;
@@ -31,6 +38,43 @@ export function settings(options: SettingsOptions = {}): Settings {
     lineEndings: options.lineEndings ?? "refuse",
     strict: options.strict ?? false,
   };
+}
+
+/** Keywords with their arguments, as one end of a conversation offers them to the other (§4.1.1.1). */
+export type Offers = ReadonlyMap<string, string>;
+
+/** ehlo-line = ehlo-keyword *( SP ehlo-param ), each a line below the greeting. */
+export function offersOf({ lines }: Reply): Offers {
+  const offers = new Map<string, string>();
+  for (const line of lines.slice(1)) {
+    const [, keyword, argument = ""] = /^([A-Za-z0-9][A-Za-z0-9-]*)(?: +(.*))?$/.exec(line.trimEnd()) ?? [];
+    if (keyword !== undefined) offers.set(keyword.toUpperCase(), argument);
+  }
+  return offers;
+}
+
+/** Of what this end knows, what the other offers: each extension with all that it needs. */
+export function offered(known: Iterable<Extension>, offers: Offers): Extension[] {
+  return [...known].filter(({ keyword, needs = [] }) => [keyword, ...needs].every((each) => offers.has(each)));
+}
+
+/** What a relay may offer: what holds for the whole way only as far as its next hop does it too, and the smaller SIZE. */
+export function relayed(ours: Settings, nextHop: Offers): Settings {
+  const limits = { ...ours.limits, messageOctets: smaller(ours.limits.messageOctets, sizeOffered(nextHop)) };
+  const all = [...ours.grammar.extensions.values()];
+  const throughout = new Set(offered(all, nextHop));
+  return { ...ours, limits, grammar: compose(all.filter((each) => each.endToEnd !== true || throughout.has(each)), limits) };
+}
+
+/** The largest message a server takes, in octets; 0 where it does not say, or has no limit (RFC 1870 §4). */
+export function sizeOffered(offers: Offers): number {
+  const text = offers.get("SIZE") ?? "";
+  return /^\d{1,20}$/.test(text) ? Math.min(Number(text), Number.MAX_SAFE_INTEGER) : 0;
+}
+
+/** Of two limits, of which 0 is none. */
+function smaller(one: number, other: number): number {
+  return one === 0 || other === 0 ? Math.max(one, other) : Math.min(one, other);
 }
 
 /** The tables of RFC 5321 and of these extensions. Throws Error where one claims a name that is taken, or lacks what it needs. */

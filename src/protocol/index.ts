@@ -1,10 +1,15 @@
 // The engine: everything an application needs of it. Runs wherever there is JavaScript with TextEncoder and TextDecoder.
 
 export { Server } from "./server.js";
-export type { Abort, AbortReason, Body, Connect, Irregularity, Message, Output, Question, Step, Wait } from "./step.js";
-export { settings, compose, DEFAULT_EXTENSIONS, type SettingsOptions } from "./grammar.js";
+export { Client } from "./client.js";
+export type {
+  Abort, AbortReason, Answered, Asking, Body, ClientStep, Connect, EndOfData, Irregularity, Loss, Message, Output, Question, Step, Wait,
+} from "./step.js";
+export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
 export { badSyntax, formatCommand, formatParameters, parameterTexts } from "./verbs.js";
-export type { Command, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, WithString } from "./command.js";
+export type {
+  Auth, ChallengeResponse, Command, Hello, Lhlo, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
+} from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
@@ -16,7 +21,7 @@ export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
 export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";
-export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";
+export { formatReply, parseReply, reply, REPLIES, ReplyReader, type Reply, type ReplyFormat } from "./reply.js";
 export { Conversation, TRANSITIONS, type Moves, type State, type Transitions } from "./state.js";
 export { formatMailbox, formatPath, forwardPath, mailbox, reversePath, type Path, type Scan } from "./syntax.js";
 export { decoder, encoder, endOfData, stuff, unstuff, type Decoder, type Encoder, type Unstuffed } from "./data.js";

@@ -37,6 +37,11 @@ export class Input {
     return this.at === this.to;
   }
 
+  /** Whether there are octets of a line that has not ended. */
+  get begun(): boolean {
+    return this.#carried > 0 || !this.empty;
+  }
+
   /** Everything was read: the segment is given back, so that an idle connection keeps none. */
   release(): void {
     this.octets = NO_OCTETS;
@@ -93,9 +98,15 @@ export class Input {
       this.#carry = undefined;
       this.#carried = most + 1;
     } else {
-      this.#carry ??= new Uint8Array(most);
+      if (this.#carry === undefined || this.#carry.length < most) this.#carry = roomFor(most, this.#carry);
       this.#carry.set(this.octets.subarray(from, this.at), this.#carried);
       this.#carried += length;
     }
   }
+}
+
+function roomFor(octets: number, kept = NO_OCTETS): Uint8Array {
+  const room = new Uint8Array(octets);
+  room.set(kept);
+  return room;
 }

@@ -23,9 +23,13 @@ export interface Limits {
   readonly errors: number;
   /** Replies are collected up to this many octets before they leave: a group of some hundred commands. */
   readonly outputOctets: number;
+  /** The sending end: one whole reply of the peer's, all its lines. An AUTH challenge may be 12,288 octets long (RFC 4954 §4). */
+  readonly replyOctets: number;
+  /** The sending end: commands that wait for their replies at a time, so that neither end's buffers fill up (RFC 2920 §3.1). */
+  readonly pipelined: number;
   /** §4.5.3.2.7: for the whole next command, however slowly its octets drip. */
   readonly commandMs: number;
-  /** For the next block of mail data: as long as the client waits for us to take one (§4.5.3.2.5). */
+  /** For the next block of mail data: as long as the client waits for one to be taken (§4.5.3.2.5). */
   readonly dataBlockMs: number;
   /** For one whole message: ten minutes of silence after every block would hold a connection for months. */
   readonly messageMs: number;
@@ -33,8 +37,20 @@ export interface Limits {
   readonly partingMs: number;
   /** For the application to answer a command: the client gives up after five minutes (§4.5.3.2.2, §4.5.3.2.3). */
   readonly answerMs: number;
+  /** For the application to answer DATA: the client gives up after two (§4.5.3.2.4). */
+  readonly startAnswerMs: number;
   /** For the application to answer a message: here the client gives up after ten (§4.5.3.2.6). */
   readonly acceptMs: number;
+  /** The sending end, for the greeting and the reply to a command (§4.5.3.2.1 to 3). */
+  readonly replyMs: number;
+  /** For the reply to DATA (§4.5.3.2.4). */
+  readonly startMailMs: number;
+  /** For the reply to a message (§4.5.3.2.6). */
+  readonly endOfDataMs: number;
+  /** For the reply to RSET: there is nothing to think about, and it is how an idle connection shows that it lives. */
+  readonly resetMs: number;
+  /** LMTP, for each further reply to a message: some peers give one where RFC 2033 §4.2 asks for one a recipient. */
+  readonly deliveryMs: number;
 }
 
 export const LIMITS: Limits = {
@@ -49,10 +65,18 @@ export const LIMITS: Limits = {
   rcptWindow: 16,
   errors: 20,
   outputOctets: 16_384,
+  replyOctets: 16_384,
+  pipelined: 100,
   commandMs: 300_000,
   dataBlockMs: 180_000,
   messageMs: 3_600_000,
   partingMs: 2_000,
   answerMs: 270_000,
+  startAnswerMs: 100_000,
   acceptMs: 540_000,
+  replyMs: 300_000,
+  startMailMs: 120_000,
+  endOfDataMs: 600_000,
+  resetMs: 20_000,
+  deliveryMs: 60_000,
 };

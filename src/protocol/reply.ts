@@ -1,6 +1,6 @@
 // Replies as values (RFC 5321 §4.2): a code, an enhanced code (RFC 3463), lines of text, and the clause it rests on.
 
-import { octetLength } from "./bytes.js";
+import { octetLength, QUESTION_MARK, utf8Of } from "./bytes.js";
 
 export interface Reply {
   /** Three digits: the first 2 to 5, the second 0 to 5 (§4.2). */
@@ -29,9 +29,53 @@ export function parseReply(text: string): Reply {
   const digits = /^[2-5][0-5]\d(?=[ -]|$)/.exec(text)?.[0];
   if (digits === undefined) throw new RangeError("a reply begins with three digits (RFC 5321 §4.2)");
   const lines = text.split(/\r?\n/).map((line) => (line.startsWith(digits) && /^(?:[ -]|$)/.test(line.slice(3)) ? line.slice(4) : line));
+  return reply(Number(digits), ...enhancedApart(digits, lines));
+}
+
+/** Reads replies line by line, as they come from a server (§4.2). */
+export class ReplyReader {
+  #digits = "";
+  #lines: string[] = [];
+
+  /** Whether a reply has begun and not ended. */
+  get begun(): boolean {
+    return this.#lines.length > 0;
+  }
+
+  /**
+   * Takes one line, without its CRLF. Gives the reply that ends with it, "more" where there is more to come, "malformed" where it
+   * is no line of a reply. `enhanced`: enhanced codes are agreed on, and are taken out of the texts (RFC 2034 §4).
+   */
+  take(line: Uint8Array, enhanced: boolean): Reply | "more" | "malformed" {
+    const [, digits, separator, text = ""] = REPLY_LINE.exec(textOf(line)) ?? [];
+    if (digits === undefined || (this.begun && digits !== this.#digits)) return "malformed";
+    this.#digits = digits;
+    this.#lines.push(text);
+    if (separator === "-") return "more";
+    const lines = this.#lines;
+    this.#lines = [];
+    return reply(understood(digits), ...(enhanced ? enhancedApart(digits, lines) : (["", lines] as const)));
+  }
+}
+
+/** Reply-code [ ("-" / SP) textstring ], textstring = 1*(%d09 / %d32-126); and beyond ASCII where that was agreed on, or is old habit. */
+const REPLY_LINE = /^([2-5]\d\d)(?:([ -])([^\x00-\x08\x0a-\x1f\x7f-\x9f]*))?$/;
+
+/** Of a code outside the grammar ("571") the first digit counts, as always (§4.2.1). */
+function understood(digits: string): number {
+  return digits[1]! <= "5" ? Number(digits) : Number(`${digits[0]}50`);
+}
+
+/** Octets that are no UTF-8 become "?": there is no telling what they mean. */
+function textOf(octets: Uint8Array): string {
+  return utf8Of(octets) ?? utf8Of(octets.map((octet) => (octet < 0x80 ? octet : QUESTION_MARK)))!;
+}
+
+/** The enhanced code of a reply's first line, and its texts without it. */
+function enhancedApart(digits: string, lines: readonly string[]): readonly [enhanced: string, lines: readonly string[]] {
   const first = lines[0]!.split(" ", 1)[0]!;
-  const enhanced = isEnhanced(first) && first[0] === text[0] ? first : "";
-  return reply(Number(digits), enhanced, enhanced === "" ? lines : lines.map((line) => withoutPrefix(line, enhanced)));
+  if (!isEnhanced(first) || first[0] !== digits[0]) return ["", lines];
+  return [first, lines.map((line) => withoutPrefix(line, first))];
 }
 
 export interface ReplyFormat {

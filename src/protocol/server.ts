@@ -85,6 +85,12 @@ export class Server {
     else this.#answer(asked, severityOf(given.code) === 2 ? row.complete?.(given, this.#terms) ?? given : given);
   }
 
+  /** What is offered from the next answer to EHLO or HELO on, in this session alone. */
+  offer(settings: Settings): void {
+    Object.assign(this.#terms, settings);
+    this.#conversation.transitions = settings.grammar.transitions;
+  }
+
   /**
    * Refuses the message whose data is being read: the rest is read and dropped, then this reply is given. Throws RangeError
    * where it is no refusal.
@@ -273,11 +279,12 @@ export class Server {
   }
 
   #newWait(): Wait {
-    const { acceptMs, answerMs, commandMs, dataBlockMs, partingMs } = this.#terms.limits;
+    const { limits } = this.#terms;
     if (this.state === "closed") return { for: "nothing", ms: Infinity };
-    if (this.#conversation.owed > 0) return { for: "answer", ms: this.state === "data" ? acceptMs : answerMs };
-    if (this.#data !== undefined) return { for: "data", ms: dataBlockMs, whole: this.#data.wait };
-    return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? partingMs : commandMs };
+    const asked = this.#conversation.oldest;
+    if (asked !== undefined) return { for: "answer", ms: limits[this.#row(asked.type)!.within?.answer ?? "answerMs"] };
+    if (this.#data !== undefined) return { for: "data", ms: limits.dataBlockMs, whole: this.#data.wait };
+    return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? limits.partingMs : limits.commandMs };
   }
 
   #row(type: string): Row | undefined {

@@ -2,7 +2,7 @@
 
 import { severityOf, type Severity } from "./reply.js";
 
-export type State = "connect" | "refused" | "hello" | "ready" | "mail" | "rcpt" | "data" | "closed";
+export type State = "connect" | "refused" | "hello" | "ready" | "auth" | "mail" | "rcpt" | "data" | "closed";
 
 /** Severity of the reply -> the state that follows. A negative one without an entry changes nothing; a positive one is out of place. */
 export type Moves = { readonly [severity in Severity]?: State | "same" };
@@ -13,7 +13,7 @@ const READY: Moves = { 2: "ready" };
 /** The reply after the mail data ends the transaction, good or bad (§4.1.1.4). */
 const DONE: Moves = { 2: "ready", 4: "ready", 5: "ready" };
 /** §4.1.4: at any time in the session, and EHLO starts over. */
-const ANY_TIME = { EHLO: READY, HELO: READY, NOOP: SAME, VRFY: SAME, EXPN: SAME, QUIT: { 2: "closed" } } as const;
+const ANY_TIME = { EHLO: READY, HELO: READY, LHLO: READY, NOOP: SAME, VRFY: SAME, EXPN: SAME, QUIT: { 2: "closed" } } as const;
 
 /** Upper case: a verb on the wire. Lower case: the engine's own question ("may it connect?", "is the message taken?"). */
 export const TRANSITIONS: Transitions = {
@@ -21,9 +21,10 @@ export const TRANSITIONS: Transitions = {
   refused: { QUIT: { 2: "closed" } }, // §3.1: after a greeting that is a refusal we wait for QUIT
   hello: { ...ANY_TIME, RSET: SAME },
   ready: { ...ANY_TIME, RSET: SAME, MAIL: { 2: "mail" } },
+  auth: { response: { 2: "ready", 3: "same", 4: "ready", 5: "ready" } }, // RFC 4954 §4: challenges, until the outcome
   mail: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" } },
   rcpt: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" }, DATA: { 3: "data" } },
-  data: { message: DONE },
+  data: { message: DONE, delivery: { 2: "same", 4: "same", 5: "same" } }, // RFC 2033 §4.2: a reply for each recipient, "message" the last
   closed: {},
 };
 
@@ -36,6 +37,7 @@ export const EXPECTED: Record<State, string> = {
   refused: "send QUIT",
   hello: "send EHLO or HELO first",
   ready: "send MAIL first",
+  auth: "answer the challenge",
   mail: "a transaction is open; send RCPT, or RSET to leave it",
   rcpt: "a transaction is open; send RCPT or DATA, or RSET to leave it",
   data: "send the mail data",
@@ -52,13 +54,14 @@ export function inTransaction(state: State): boolean {
  * Questions are asked against the state that follows if all that is owed goes well: that is all pipelining needs.
  */
 export class Conversation<Asked extends { readonly type: string }> {
-  readonly #transitions: Transitions;
+  /** Another table may take its place while nothing is owed: what is offered has changed. */
+  transitions: Transitions;
   readonly #owed: { readonly asked: Asked; readonly moves: Moves }[] = [];
   #state: State = "connect";
   #ahead: State = "connect";
 
   constructor(transitions: Transitions) {
-    this.#transitions = transitions;
+    this.transitions = transitions;
   }
 
   get state(): State {
@@ -80,24 +83,29 @@ export class Conversation<Asked extends { readonly type: string }> {
   }
 
   allows(type: string): boolean {
-    return Object.hasOwn(this.#transitions[this.#ahead], type);
+    return Object.hasOwn(this.transitions[this.#ahead], type);
   }
 
   /** A question is on its way. What its reply will do is settled now. Throws where the table does not allow it. */
   ask(asked: Asked): void {
     if (!this.allows(asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
-    const moves = this.#transitions[this.#ahead][asked.type]!;
+    const moves = this.transitions[this.#ahead][asked.type]!;
     this.#owed.push({ asked, moves });
     const hoped = moves[2] ?? moves[3] ?? "same";
     if (hoped !== "same") this.#ahead = hoped;
+  }
+
+  /** Whether a reply with this code makes sense now. */
+  fits(code: number): boolean {
+    return this.#owed[0] !== undefined && (code >= 400 || this.#owed[0].moves[severityOf(code)] !== undefined);
   }
 
   /** The reply to the oldest question. Throws, before anything changes, where none is owed or this one makes no sense. */
   answer(code: number): void {
     const oldest = this.#owed[0];
     if (oldest === undefined) throw new Error("no reply is owed");
-    const next = code === 421 ? "closed" : oldest.moves[severityOf(code)] ?? (code >= 400 ? "same" : undefined);
-    if (next === undefined) throw new RangeError(`${code} does not answer ${oldest.asked.type}`);
+    if (!this.fits(code)) throw new RangeError(`${code} does not answer ${oldest.asked.type}`);
+    const next = code === 421 ? "closed" : oldest.moves[severityOf(code)] ?? "same";
     if (next === "closed") return this.close();
     this.#owed.shift();
     if (next !== "same") this.#state = next;

@@ -1,6 +1,7 @@
-// What the engine asks of its caller: every value that Server.next() returns (RFC 5321 §4.1 for the commands).
+// What the engine asks of its caller: every value that Server.next() and Client.next() return (RFC 5321 §4.1 for the commands).
 
-import type { Command, Hello, Mail, Rcpt } from "./command.js";
+import type { Command, Hello, Mail, Rcpt, Request } from "./command.js";
+import type { Reply } from "./reply.js";
 
 /** Somebody has connected: the reply is the greeting (§3.1). */
 export interface Connect { readonly type: "connect" }
@@ -27,8 +28,13 @@ export interface Body { readonly type: "body"; readonly chunk: Uint8Array }
 /** The transaction that MAIL opened is over, and no message will come of it. Each opened one ends in `abort` or in `message`. */
 export interface Abort { readonly type: "abort"; readonly reason: AbortReason }
 export type AbortReason = "reset" | "closed" | "timed out" | "shut down" | "too many errors" | "too big" | "bare CR or LF" | "refused";
-/** Replies to send now, as one write. */
-export interface Output { readonly type: "output"; readonly octets: Uint8Array }
+/** Octets to send now, as one write. */
+export interface Output {
+  readonly type: "output";
+  readonly octets: Uint8Array;
+  /** There are credentials in it: not for a log. */
+  readonly secret?: true;
+}
 
 /** What is owed a reply. */
 export type Question = Command | Connect | Message;
@@ -44,10 +50,37 @@ export type Step =
   /** The session is over; close the connection. */
   | { readonly type: "close" };
 
-/** What is waited for, and how long: for the peer's command or data, or for the application's answer (§4.5.3.2). */
+/**
+ * What is waited for, and how long (§4.5.3.2): for the peer's command, data or reply, or for the application's answer. At the
+ * sending end the wait for data is the peer's taking the next block.
+ */
 export interface Wait {
-  readonly for: "command" | "data" | "answer" | "nothing";
+  readonly for: "command" | "data" | "answer" | "reply" | "nothing";
   readonly ms: number;
   /** With data: the wait for the whole message, the same for all of its blocks. */
   readonly whole?: Wait;
 }
+
+/** The end of the mail data: what the final reply answers. With LMTP there is one for each recipient, "message" the last (RFC 2033 §4.2). */
+export interface EndOfData { readonly type: "message" | "delivery"; readonly recipient?: Rcpt }
+
+/** What the sending end waits for a reply to. */
+export type Asking = Request | Connect | EndOfData;
+/** The reply to what was sent, in the order of sending; to "connect" it is the greeting. */
+export interface Answered { readonly type: "reply"; readonly to: Asking; readonly reply: Reply }
+/** Why a session ended before its time. */
+export interface Loss {
+  readonly why: "closed" | "timed out" | "refused" | "unasked reply" | "unexpected reply" | "malformed reply" | "reply too long" | "octets behind STARTTLS";
+  /** With "refused": what the peer said, 421 at any time, or a refusal in the middle of the mail data. */
+  readonly reply?: Reply;
+}
+
+export type ClientStep =
+  | Answered
+  | Output
+  /** receive() more octets, or say that there are none: ended(). Or go on: send(), body(), endBody(). */
+  | { readonly type: "need-input" }
+  /** Do the TLS handshake, then say secured(). Nothing is read until then. */
+  | { readonly type: "handshake" }
+  /** The session is over; close the connection. What was sent and not answered has no reply, and may have been done all the same. */
+  | { readonly type: "close"; readonly loss?: Loss };

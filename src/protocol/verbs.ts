@@ -1,11 +1,13 @@
 // The verbs of RFC 5321 (§4.1.1), each one row: how it is read and written, what is answered. Extensions add rows of the same shape.
 
-import { COLON, EQUALS, isAscii, LESS_THAN, octetLength } from "./bytes.js";
-import { announcesUtf8, type Command, type Hello, type Mail, type Parameters, type Plain, type Rcpt, type WithString } from "./command.js";
+import { COLON, EQUALS, isAscii, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
+import {
+  announcesUtf8, type ChallengeResponse, type Hello, type Lhlo, type Mail, type Parameters, type Plain, type Rcpt, type Request, type WithString,
+} from "./command.js";
 import type { Grammar, Parameter, Row, Terms, Transaction } from "./extension.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
-import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path, type Scan } from "./syntax.js";
+import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, Scan, verb, word, type Path } from "./syntax.js";
 
 /** DATA, RSET, QUIT: an argument is a 501 (§4.3.2). */
 function withoutArgument(type: Plain["type"], ok: Row<Plain>["ok"]): Row<Plain> {
@@ -50,7 +52,7 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
 }
 
 const WELCOME = reply(250, "", "", "RFC 5321 §4.1.1.1");
-const NOT_IMPLEMENTED: Row = { endsGroup: true, ok: () => REPLIES.notImplemented };
+const NOT_IMPLEMENTED = { endsGroup: true, ok: () => REPLIES.notImplemented } as const satisfies Row;
 const SENDER = { needsUtf8: REPLIES.senderNeedsUtf8, tooLong: REPLIES.senderTooLong };
 const RECIPIENT = { needsUtf8: REPLIES.recipientNeedsUtf8, tooLong: REPLIES.recipientTooLong };
 const MAIL_SYNTAX = "MAIL FROM:<reverse-path> [SP mail-parameters]";
@@ -93,11 +95,12 @@ export const COMMANDS = {
       terms.transaction.recipients.push(command);
     },
   } satisfies Row<Rcpt>,
-  DATA: { ...withoutArgument("DATA", () => REPLIES.startMail), endsGroup: true },
-  RSET: withoutArgument("RSET", () => REPLIES.ok),
+  DATA: { ...withoutArgument("DATA", () => REPLIES.startMail), endsGroup: true, within: { answer: "startAnswerMs", reply: "startMailMs" } },
+  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "resetMs" } },
   QUIT: {
     ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
     endsGroup: true,
+    within: { reply: "partingMs" },
   },
   NOOP: { ...withString("NOOP", "NOOP [SP string]", () => REPLIES.ok, false), endsGroup: true },
   VRFY: { ...withString("VRFY", "VRFY string", () => REPLIES.cannotVerify, true), endsGroup: true },
@@ -107,9 +110,13 @@ export const COMMANDS = {
   SEND: NOT_IMPLEMENTED,
   SOML: NOT_IMPLEMENTED,
   SAML: NOT_IMPLEMENTED,
+  // The sending end alone: at the receiving one it is not implemented.
+  LHLO: { ...NOT_IMPLEMENTED, format: ({ domain }) => `LHLO ${domain}`, noEnhancedCode: true } satisfies Row<Lhlo>,
 
   connect: { endsGroup: true, noEnhancedCode: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
-  message: { ok: () => REPLIES.accepted },
+  message: { ok: () => REPLIES.accepted, within: { answer: "acceptMs", reply: "endOfDataMs" } },
+  delivery: { ok: () => REPLIES.accepted, within: { answer: "acceptMs", reply: "endOfDataMs" } },
+  response: { ...NOT_IMPLEMENTED, format: ({ text }) => text } satisfies Row<ChallengeResponse>,
 } as const satisfies { readonly [type: string]: Row<any> };
 
 const NO_PARAMETERS: Parameters = Object.freeze({});
@@ -126,11 +133,36 @@ export function newTransaction(mail = NO_MAIL): Transaction {
   return { mail, recipients: [] };
 }
 
-/** Writes a command as the other end reads it, without CRLF. Throws for a verb the grammar does not have. */
-export function formatCommand(command: Command, grammar: Grammar): string {
+/** Writes a command as the other end reads it, without CRLF. Throws RangeError for a verb that the grammar does not have. */
+export function formatCommand(command: Request, grammar: Grammar): string {
   const format = grammar.rows.get(command.type)?.format;
-  if (format === undefined) throw new Error(`no such command: ${command.type}`);
+  if (format === undefined) throw new RangeError(`${command.type} is not offered`);
   return format(command);
+}
+
+/**
+ * Writes a command for the wire, CRLF included. It has to read back as the same under these terms, so that no argument can hold
+ * a second one, nor anything that was not agreed on. Throws RangeError otherwise.
+ */
+export function writeCommand(command: Request, terms: Terms): string {
+  const { grammar, limits } = terms;
+  const text = formatCommand(command, grammar);
+  if (/[\x00-\x1f\x7f]/.test(text)) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
+  const line = octetsOf(`${text}\r\n`);
+  if (line.length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
+  const scan = new Scan(line, 0);
+  verb(scan);
+  const read = grammar.rows.get(command.type)!.parse?.(scan, terms) ?? command;
+  if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
+  if (!same(read, command)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);
+  return `${text}\r\n`;
+}
+
+/** Whether two plain values are equal. */
+function same(one: unknown, other: unknown): boolean {
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return one === other;
+  const entries = Object.entries(one);
+  return entries.length === Object.keys(other).length && entries.every(([name, value]) => same(value, (other as Record<string, unknown>)[name]));
 }
 
 /** Writes the parameters of MAIL or RCPT, each with a space in front. */

@@ -38,8 +38,8 @@ export class Listener {
 
   constructor(address: Address, options: ListenOptions) {
     this.#options = options;
-    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, acceptMs } = options.settings.limits;
-    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, acceptMs) / 4;
+    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, startAnswerMs, acceptMs } = options.settings.limits;
+    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, startAnswerMs, acceptMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
     this.listening = this.#listen(address);
   }

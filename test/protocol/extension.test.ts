@@ -76,7 +76,7 @@ test("without `in`, a verb is allowed wherever commands are, and changes nothing
   assert.equal(["hello", "ready", "mail", "rcpt"].map((state) => grammar.transitions[state as "mail"]["XPING"]), Array(4).fill({ 2: "same" }));
   assert.is(grammar.transitions.data["XPING"], undefined);
   assert.is(formatCommand({ type: "XPING", string: "x" } as unknown as Command, { ...grammar }), "NOOP x");
-  assert.throws(() => formatCommand({ type: "XNONE" }, grammar), /no such command/);
+  assert.throws(() => formatCommand({ type: "XNONE" }, grammar), /XNONE is not offered/);
 });
 
 test("EXPN is not implemented, unless it is composed: then it is offered, and has an answer", () => {

@@ -8,6 +8,7 @@ const BAD_BODY = reply(501, "5.5.4", "BODY is 7BIT or 8BITMIME", "RFC 6152 §3")
 
 export const EIGHT_BIT_MIME: Extension = {
   keyword: "8BITMIME",
+  endToEnd: true,
   mail: {
     BODY: {
       parse: (value = "") => (BODY_VALUES.includes(value.toUpperCase()) ? value.toUpperCase() : BAD_BODY),

@@ -2,4 +2,4 @@
 
 import type { Extension } from "../extension.js";
 
-export const ENHANCED_STATUS_CODES: Extension = { keyword: "ENHANCEDSTATUSCODES" };
+export const ENHANCED_STATUS_CODES: Extension = { keyword: "ENHANCEDSTATUSCODES", endToEnd: true };

@@ -1,0 +1,278 @@
+// The sending end of a conversation (RFC 5321 §3, §4.1.1), and of LMTP (RFC 2033): the same table, rows and values as the
+// receiving end. send(), body() and endBody() say what is to be said, receive() takes octets, steps come out of next().
+
+import { CR, LF, octetsOf } from "./bytes.js";
+import type { Rcpt, Request } from "./command.js";
+import { encoder, endOfData, stuff, type Encoder } from "./data.js";
+import type { Row, Settings, Terms } from "./extension.js";
+import { CLIENT_EXTENSIONS, compose, offered, offersOf, settings as makeSettings, sizeOffered, type Offers } from "./grammar.js";
+import { Input } from "./input.js";
+import { ReplyReader, severityOf, type Reply } from "./reply.js";
+import { Conversation, inTransaction, type State } from "./state.js";
+import type { Asking, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
+import { newTransaction, writeCommand } from "./verbs.js";
+
+const NEED_INPUT = { type: "need-input" } as const;
+const HANDSHAKE = { type: "handshake" } as const;
+const NOTHING: Wait = { for: "nothing", ms: Infinity };
+
+export class Client {
+  readonly #settings: Settings;
+  readonly #lmtp: boolean;
+  readonly #terms: Terms;
+  readonly #conversation: Conversation<Asking>;
+  readonly #input = new Input();
+  readonly #reader = new ReplyReader();
+  /** Octets of the reply that is being read. */
+  #replyOctets = 0;
+  /** Commands that wait for their turn: behind those sent, or, without PIPELINING, behind one. */
+  #unsent: { readonly text: string; readonly secret: boolean }[] = [];
+  /** Of the mail data, what is to be sent next. */
+  #block: Uint8Array | undefined;
+  #encoder: Encoder | undefined;
+  #offers: Offers | undefined;
+  #recipients: Rcpt[] = [];
+  #handshake = false;
+  /** Of the replies to a message, how many have come. */
+  #finals = 0;
+  #loss: Loss | undefined;
+  #wait: Wait | undefined;
+
+  /** The settings' extensions are those it makes use of where the peer offers them. */
+  constructor(settings: Settings = makeSettings({ extensions: CLIENT_EXTENSIONS }), { lmtp = false } = {}) {
+    this.#settings = settings;
+    this.#lmtp = lmtp;
+    this.#terms = { ...settings, grammar: compose([], settings.limits), hello: undefined, transaction: newTransaction() };
+    this.#conversation = new Conversation(this.#terms.grammar.transitions);
+    this.#conversation.ask({ type: "connect" });
+  }
+
+  get state(): State {
+    return this.#conversation.state;
+  }
+
+  /** How many replies are owed by the peer. */
+  get owed(): number {
+    return this.#conversation.owed;
+  }
+
+  /** What the peer offered in its answer to EHLO: keywords in upper case and their arguments. Undefined before, and behind HELO. */
+  get offers(): Offers | undefined {
+    return this.#offers;
+  }
+
+  /** The recipients of the open transaction that the peer has accepted. */
+  get recipients(): readonly Rcpt[] {
+    return this.#recipients;
+  }
+
+  /** What is waited for now. Another value each time that a wait begins. */
+  get wait(): Wait {
+    return (this.#wait ??= this.#newWait());
+  }
+
+  /**
+   * Says a command: at once, or when its turn comes. Throws, and says nothing, where the state or the peer's offers do not allow
+   * it (RangeError for the offers), where it does not read back as what was given, and behind a command whose reply has to come
+   * first (RFC 2920 §3.1). After the session's end it does nothing.
+   */
+  send(command: Request): void {
+    if (!this.#maySpeak()) return;
+    const newest = this.#conversation.newest;
+    if (newest !== undefined && this.#row(newest).endsGroup === true) throw new Error(`the reply to ${newest.type} has to come first`);
+    if (command.type === (this.#lmtp ? "EHLO" : "LHLO")) throw new Error(`${command.type} is not said here (RFC 2033 §4.1)`);
+    const text = writeCommand(command, this.#terms);
+    this.#conversation.ask(command);
+    if (command.type === "MAIL") this.#terms.transaction = newTransaction(command);
+    this.#unsent.push({ text, secret: command.type === "AUTH" || command.type === "response" });
+    if (this.owed === 1) this.#wait = undefined;
+  }
+
+  /**
+   * A piece of the message, once DATA was answered with 354 and a recipient accepted; then next(), to have it sent. Dots are
+   * doubled, and a bare CR or LF is made CRLF. The octets are lent until they are sent.
+   */
+  body(chunk: Uint8Array): void {
+    if (!this.#maySpeak()) return;
+    if (this.#recipients.length === 0) throw new Error("nobody is there to take the message");
+    this.#send(stuff(this.#open(), chunk));
+  }
+
+  /**
+   * The message is whole. Say it too where 354 came though all recipients were refused (RFC 2920 §3.1): nothing was sent then,
+   * and nothing is delivered.
+   */
+  endBody(): void {
+    if (!this.#maySpeak()) return;
+    this.#send(endOfData(this.#open()));
+    this.#encoder = undefined;
+    for (const question of this.#endOfData()) this.#conversation.ask(question);
+  }
+
+  /** Lends octets from the peer, until next() asks for more. Throws where they were not asked for. */
+  receive(octets: Uint8Array): void {
+    if (this.state !== "closed") this.#input.receive(octets);
+  }
+
+  /** The next step. Never throws, whatever the peer sends. */
+  next(): ClientStep {
+    for (;;) {
+      if (this.state === "closed") return this.#loss === undefined ? { type: "close" } : { type: "close", loss: this.#loss };
+      const output = this.#takeOutput();
+      if (output !== undefined) return output;
+      if (this.#handshake && !this.#input.begun) return HANDSHAKE;
+      if (this.#handshake) this.#lose({ why: "octets behind STARTTLS" });
+      const step = this.#read();
+      if (step === NEED_INPUT) this.#input.release();
+      if (step !== undefined) return step;
+    }
+  }
+
+  /** The handshake is done: all that was known of the peer is forgotten (RFC 3207 §4.2). */
+  secured(): void {
+    this.#handshake = false;
+    this.#wait = undefined;
+    this.#agree(undefined);
+  }
+
+  /** The peer is gone, or sends no more. */
+  ended(): void {
+    this.#lose({ why: "closed" });
+  }
+
+  /** The time of `wait` is over. */
+  timedOut(): void {
+    this.#lose({ why: "timed out" });
+  }
+
+  /** Whether the session goes on. Octets that came while nothing was asked for are no answer to what is said now. */
+  #maySpeak(): boolean {
+    if (this.owed === 0 && (this.#reader.begun || this.#input.begun)) this.#lose({ why: "unasked reply" });
+    return this.state !== "closed";
+  }
+
+  #open(): Encoder {
+    if (this.#encoder === undefined) throw new Error("no mail data has been asked for");
+    if (this.#block !== undefined) throw new Error("next() has to send the last piece first");
+    return this.#encoder;
+  }
+
+  #send(octets: Uint8Array): void {
+    this.#block = octets;
+    this.#wait = undefined;
+  }
+
+  #endOfData(): EndOfData[] {
+    if (!this.#lmtp) return [{ type: "message" }];
+    const last = this.#recipients.length - 1;
+    return this.#recipients.map((recipient, index) => ({ type: index < last ? "delivery" : "message", recipient }));
+  }
+
+  #takeOutput(): Output | undefined {
+    if (this.#block !== undefined) {
+      const octets = this.#block;
+      this.#block = undefined;
+      if (octets.length > 0) return { type: "output", octets };
+    }
+    const turn = this.#unsent.splice(0, this.#room());
+    if (turn.length === 0) return undefined;
+    const octets = octetsOf(turn.map(({ text }) => text).join(""));
+    return turn.some(({ secret }) => secret) ? { type: "output", octets, secret: true } : { type: "output", octets };
+  }
+
+  /** How many more commands may be sent now (RFC 2920 §3.1). */
+  #room(): number {
+    const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1;
+    return Math.max(0, most - this.#sent);
+  }
+
+  /** Questions that have left, and wait for their reply. */
+  get #sent(): number {
+    return this.owed - this.#unsent.length;
+  }
+
+  #read(): ClientStep | undefined {
+    const found = this.#input.findLine(this.#settings.limits.replyOctets - this.#replyOctets, true);
+    if (found === "dry") return NEED_INPUT;
+    if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
+    const { line, lineFrom, lineTo } = this.#input;
+    const end = line[lineTo - 2] === CR && line[lineTo - 1] === LF ? lineTo - 2 : lineTo - 1;
+    const taken = this.#reader.take(line.subarray(lineFrom, end), this.#showsEnhanced());
+    this.#replyOctets = taken === "more" ? this.#replyOctets + lineTo - lineFrom : 0;
+    this.#input.dropLine();
+    if (taken === "more") return undefined;
+    return taken === "malformed" ? this.#lose({ why: "malformed reply" }) : this.#answered(taken);
+  }
+
+  /** RFC 2034 §3: in every reply, but to the greeting and the hello. */
+  #showsEnhanced(): boolean {
+    const asked = this.#conversation.oldest;
+    return this.#terms.grammar.extensions.has("ENHANCEDSTATUSCODES") && (asked === undefined || this.#row(asked).noEnhancedCode !== true);
+  }
+
+  #answered(reply: Reply): ClientStep | undefined {
+    const early = this.#sent === 0 && this.state === "data" && reply.code >= 400;
+    if (early || reply.code === 421) return this.#lose({ why: "refused", reply }); // §3.8, §4.2.4
+    if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
+    if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
+    const to = this.#conversation.oldest!;
+    this.#conversation.answer(reply.code);
+    this.#wait = undefined;
+    if (severityOf(reply.code) < 4) this.#agreed(to, reply);
+    if (!inTransaction(this.state)) this.#recipients = [];
+    this.#finals = to.type === "delivery" ? this.#finals + 1 : 0;
+    return { type: "reply", to, reply };
+  }
+
+  /** What a positive reply makes true. */
+  #agreed(to: Asking, reply: Reply): void {
+    switch (to.type) {
+      case "EHLO":
+      case "LHLO":
+        this.#terms.hello = { type: "EHLO", domain: to.domain };
+        return this.#agree(offersOf(reply));
+      case "HELO":
+        this.#terms.hello = { type: "HELO", domain: to.domain };
+        return this.#agree(undefined);
+      case "STARTTLS":
+        this.#handshake = true;
+        return;
+      case "RCPT":
+        this.#recipients.push(to);
+        return;
+      case "DATA":
+        this.#encoder = encoder();
+    }
+  }
+
+  /** From here on the conversation has the grammar of what both ends can do. */
+  #agree(offers: Offers | undefined): void {
+    const { grammar, limits } = this.#settings;
+    this.#offers = offers;
+    const agreed = compose(offered(grammar.extensions.values(), offers ?? new Map()), limits);
+    Object.assign(this.#terms, { grammar: agreed, limits: { ...limits, messageOctets: sizeOffered(offers ?? new Map()) } } satisfies Partial<Settings>);
+    this.#conversation.transitions = agreed.transitions;
+  }
+
+  #lose(loss: Loss): undefined {
+    if (this.state !== "closed") this.#loss = loss;
+    this.#conversation.close();
+    this.#input.release();
+    this.#unsent = [];
+    this.#block = undefined; // of a message that has not ended, nothing more is sent: least of all its end
+    this.#encoder = undefined;
+    this.#wait = NOTHING;
+  }
+
+  #newWait(): Wait {
+    const { limits } = this.#settings;
+    const asked = this.#conversation.oldest;
+    if (this.#finals > 0 && asked !== undefined) return { for: "reply", ms: limits.deliveryMs };
+    if (asked !== undefined) return { for: "reply", ms: limits[this.#row(asked).within?.reply ?? "replyMs"] };
+    return this.#encoder === undefined ? NOTHING : { for: "data", ms: limits.dataBlockMs };
+  }
+
+  #row({ type }: Asking): Row {
+    return this.#terms.grammar.rows.get(type)!;
+  }
+}
