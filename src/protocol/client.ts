@@ -80,6 +80,7 @@ export class Client {
     if (!this.#maySpeak()) return;
     const newest = this.#conversation.newest;
     if (newest !== undefined && this.#row(newest).endsGroup === true) throw new Error(`the reply to ${newest.type} has to come first`);
+    if (this.#handshake) throw new Error("the handshake has to come first");
     if (command.type === (this.#lmtp ? "EHLO" : "LHLO")) throw new Error(`${command.type} is not said here (RFC 2033 §4.1)`);
     const text = writeCommand(command, this.#terms);
     this.#conversation.ask(command);

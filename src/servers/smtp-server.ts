@@ -3,9 +3,9 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
 } from "../protocol/index.js";
-import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
+import { Listener, visible, type Address, type Answer, type Eventually, type NextHop, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
 import { Octets } from "./octets.js";
 
 export interface SMTPServerOptions {
@@ -59,26 +59,29 @@ export class NotImplementedError extends Error {
 
 export class SMTPServer implements Strategy, AsyncDisposable {
   readonly _localaddr: Address;
-  readonly _remoteaddr: Address | undefined;
+  readonly _remoteaddr: NextHop | readonly NextHop[] | undefined;
   protected readonly options: SMTPServerOptions;
+  /** What the engine of each connection is made with. */
+  protected readonly settings: Settings;
   readonly #listener: Listener;
   /** Octets of all messages that are being collected, or wait for their answer. */
   #held = 0;
 
   /** Listens on construction. Addresses are [host, port]; port 0 is any that is free. The base does not use `remoteaddr`. */
-  constructor(localaddr: Address, remoteaddr?: Address, options: SMTPServerOptions = {}) {
+  constructor(localaddr: Address, remoteaddr?: NextHop | readonly NextHop[], options: SMTPServerOptions = {}) {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
     const { maxConnections, graceMs, accepted, trace } = options;
+    this.settings = settings({
+      hostname: options.hostname ?? hostname(),
+      extensions: [...DEFAULT_EXTENSIONS, ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
+      limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
+      lineEndings: options.lineEndings ?? "refuse",
+      strict: options.strict ?? false,
+    });
     this.#listener = new Listener(localaddr, {
-      settings: settings({
-        hostname: options.hostname ?? hostname(),
-        extensions: [...DEFAULT_EXTENSIONS, ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
-        limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
-        lineEndings: options.lineEndings ?? "refuse",
-        strict: options.strict ?? false,
-      }),
+      settings: this.settings,
       strategy: this,
       failed: (what, error, peer, replied) => this.failed(what, error, peer, replied),
       accepted,

@@ -1,6 +1,10 @@
-// The transport: the loop, for a wire of any kind, and node:net sockets as wires.
+// The transport: the loop, for a wire of any kind; node:net sockets as wires; the way to the next hop.
 
-export type { Answer, Eventually, Peer, Session, Strategy } from "./strategy.js";
+export type { Answer, Eventually, Greeting, Peer, Session, Strategy } from "./strategy.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
 export { Listener, type Address, type ListenOptions } from "./node.js";
+export { START_TLS, Transaction, Upstream, type UpstreamOptions } from "./connect.js";
+export { isLoopback, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+export type { TlsOptions } from "./link.js";
+export type { Credentials } from "./mechanisms.js";
 export { visible } from "./visible.js";

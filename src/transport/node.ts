@@ -30,6 +30,7 @@ const TICK_MS = { least: 10, most: 1_000 };
 export class Listener {
   /** Resolves with the addresses listened on; rejects where there are none. */
   readonly listening: Promise<readonly Address[]>;
+  readonly #address: Address;
   readonly #options: ListenOptions;
   readonly #servers: NetServer[] = [];
   readonly #connections = new Map<Socket, Connection>();
@@ -37,6 +38,7 @@ export class Listener {
   #closed: Promise<void> | undefined;
 
   constructor(address: Address, options: ListenOptions) {
+    this.#address = address;
     this.#options = options;
     const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, startAnswerMs, acceptMs } = options.settings.limits;
     const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, startAnswerMs, acceptMs) / 4;
@@ -98,6 +100,7 @@ export class Listener {
 
   #accept(socket: Socket): void {
     socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
+    if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
     if (this.#connections.size >= this.#max || this.#closed !== undefined) return this.#turnAway(socket, "Too many connections");
     const wire = new SocketWire(socket);
     let connection: Connection;

@@ -1,6 +1,6 @@
 // What the author of a server sees: who has connected, and the hooks that answer.
 
-import type { Abort, Command, Connect, Message, Reply } from "../protocol/index.js";
+import type { Abort, Command, Connect, Message, Reply, Settings } from "../protocol/index.js";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -16,13 +16,16 @@ export type Eventually<T> = T | PromiseLike<T>;
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */
 export type Answer = Reply | string | void;
 
+/** To EHLO and HELO also: what is offered in this session, in the place of what the server offers (RFC 5321 §2.2). */
+export type Greeting = Answer | Settings;
+
 /**
  * What one connection does with what comes. Hooks are named after the engine's steps, the peer's commands in upper case; one that
  * is not there answers as usual. An answer may be a promise; nothing more is read meanwhile, but for a window of RCPTs. A hook
  * that throws or rejects is reported, and the peer hears 451.
  */
 export type Session = {
-  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<Answer>;
+  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<T extends "EHLO" | "HELO" ? Greeting : Answer>;
 } & {
   /** The greeting: 220, or a refusal (RFC 5321 §3.1). */
   connect?(step: Connect): Eventually<Answer>;

@@ -1,0 +1,133 @@
+// Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
+// the body streams through, and nothing is kept, so nothing can be lost.
+
+import { relayed, reply, type Hello, type Mail, type Offers, type Settings } from "../protocol/index.js";
+import { Upstream, type Address, type NextHop, type Peer, type Session, type Transaction, type UpstreamOptions } from "../transport/index.js";
+import { isAmong, isPublic, Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
+import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
+import { Hops, receivedLine } from "./trace.js";
+
+/** Octets pass through as they are: there is nothing to decode, nor to hold in memory. */
+export interface PureProxyOptions extends Omit<SMTPServerOptions, "decodeData" | "memoryLimit" | "enableSMTPUTF8">, RelayingOptions {
+  /** Puts an X-Peer line with the client's address in front, as Python's PureProxy did. */
+  readonly xPeer?: boolean;
+  readonly upstream?: Omit<UpstreamOptions, "isOurs" | "log" | "lmtp">;
+}
+
+/** RFC 5321 §6.3: a message that has passed more hosts than this is going round. */
+const MAX_HOPS = 100;
+const GOING_ROUND = reply(554, "5.4.6", "Too many hops", "RFC 5321 §6.3");
+/** RFC 2045 §2.7, §2.8: neither 7bit nor 8bit. What drops it on the way may then see an end of data that was none. */
+const NUL_IN_DATA = reply(554, "5.6.0", "Mail data holds a NUL", "RFC 2045 §2.8");
+/** Upstream has to answer, or to be given up, before our own patience ends, and the client's after it. */
+const SHARE = 0.9;
+
+const encoder = new TextEncoder();
+
+export class PureProxy extends SMTPServer {
+  readonly #upstream: Upstream;
+  readonly #relaying: Relaying;
+  readonly #xPeer: boolean;
+  readonly #listening: Promise<readonly Address[]>;
+  #addresses: readonly Address[] = [];
+  /** What upstream offered last, and what is offered to clients because of it. */
+  #offered: { readonly theirs: Offers | undefined; readonly ours: Settings } | undefined;
+
+  /** `remoteaddr`: the next hop, or several that are tried in order. */
+  constructor(localaddr: Address, remoteaddr: NextHop | readonly NextHop[], options: PureProxyOptions = {}) {
+    const relaying = new Relaying(options); // it may throw: before anything listens
+    super(localaddr, remoteaddr, { ...options, enableSMTPUTF8: true });
+    this.#relaying = relaying;
+    this.#xPeer = options.xPeer === true;
+    const { answerMs, acceptMs, dataBlockMs, startAnswerMs } = this.settings.limits;
+    this.#upstream = new Upstream(remoteaddr, {
+      hostname: this.settings.hostname,
+      beginMs: answerMs * SHARE,
+      ...options.upstream,
+      limits: { replyMs: answerMs * SHARE, startMailMs: startAnswerMs * SHARE, endOfDataMs: acceptMs * SHARE, dataBlockMs: dataBlockMs * SHARE, ...options.upstream?.limits },
+      isOurs: (address) => isAmong(address, this.#addresses),
+      log: (line) => this.log(line),
+    });
+    this.#listening = this.#listen();
+  }
+
+  /** Rejects, too, where a next hop is this server itself. */
+  override get listening(): Promise<readonly Address[]> {
+    return this.#listening;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.#upstream.close();
+  }
+
+  override session(peer: Peer): Session {
+    const trusted = this.#relaying.trusts(peer);
+    if (!trusted && this.#relaying.closed) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
+    let hello: Hello;
+    let mail: Mail;
+    let transaction: Transaction | undefined;
+    let hops: Hops;
+    let gone = false;
+    const greet = async (command: Hello): Promise<Settings> => {
+      hello = command;
+      return this.#offer(await this.#upstream.offers());
+    };
+    return {
+      EHLO: greet,
+      HELO: greet,
+      MAIL: async (command) => {
+        mail = command;
+        transaction = await this.#upstream.begin(command);
+        if (gone) transaction.abort();
+        return transaction.reply;
+      },
+      RCPT: ({ forwardPath, ...command }) => {
+        if (!trusted && !this.#relaying.leadsHome(forwardPath)) return RELAYING_DENIED;
+        return transaction!.send({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // Appendix C: it is not followed
+      },
+      DATA: async (command) => {
+        const given = await transaction!.send(command);
+        hops = new Hops();
+        if (given.code === 354) void transaction!.body(encoder.encode(this.#trace(peer, hello, mail)));
+        return given;
+      },
+      body: (chunk) => {
+        hops.pass(chunk);
+        if (hops.count > MAX_HOPS) return GOING_ROUND;
+        return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).includes(0) ? NUL_IN_DATA : transaction!.body(chunk);
+      },
+      message: async () => (await transaction!.end())[0],
+      abort: () => transaction?.abort(),
+      closed: () => {
+        gone = true;
+        transaction?.abort();
+      },
+    };
+  }
+
+  /** What both ends can do; where upstream cannot be asked, all that we can: MAIL will tell. */
+  #offer(theirs: Offers | undefined): Settings {
+    if (this.#offered === undefined || this.#offered.theirs !== theirs) {
+      this.#offered = { theirs, ours: theirs === undefined ? this.settings : relayed(this.settings, theirs) };
+    }
+    return this.#offered.ours;
+  }
+
+  #trace(peer: Peer, hello: Hello, mail: Mail): string {
+    const received = receivedLine(peer, hello, mail, this.settings.hostname, new Date());
+    return this.#xPeer ? `${received}X-Peer: ${peer.address}\r\n` : received;
+  }
+
+  async #listen(): Promise<readonly Address[]> {
+    this.#addresses = await super.listening;
+    if (await this.#upstream.leadsToUs()) {
+      await this.close();
+      throw new Error("the next hop is this server itself");
+    }
+    if (this.#relaying.closed && this.#addresses.some(isPublic)) {
+      this.log("listening for all hosts, but only clients on this one may relay; --allow CIDR or --relay-domain DOMAIN opens it");
+    }
+    return this.#addresses;
+  }
+}

@@ -1,0 +1,76 @@
+// Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.1), and from sending to itself.
+
+import { BlockList, isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import { reply, type Path } from "../protocol/index.js";
+import { isLoopback, type Address, type Peer } from "../transport/index.js";
+
+export interface RelayingOptions {
+  /** Networks whose clients may relay, besides this host's own: "192.0.2.0/24", "2001:db8::/32", "192.0.2.7". */
+  readonly allow?: readonly string[];
+  /** Domains that anybody may send to: "example.org"; with a dot in front all that are below it. */
+  readonly relayDomains?: readonly string[];
+}
+
+export const RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2");
+
+export class Relaying {
+  readonly #networks = new BlockList();
+  readonly #domains: readonly string[];
+  /** Nothing was opened: only clients on this host may relay. */
+  readonly closed: boolean;
+
+  /** Throws RangeError for what is no network. */
+  constructor({ allow = [], relayDomains = [] }: RelayingOptions) {
+    for (const network of allow) this.#allow(network);
+    this.#domains = relayDomains.map((domain) => domain.toLowerCase());
+    this.closed = allow.length === 0 && relayDomains.length === 0;
+  }
+
+  /** Whether a client may relay to anywhere. One on a unix socket has been let in by the file system. */
+  trusts({ address }: Peer): boolean {
+    const version = isIP(address);
+    return version === 0 || isLoopback(address) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
+  }
+
+  /** Whether anybody may send there. §4.5.1: "Postmaster" alone, too, where there are domains that mail is taken for. */
+  leadsHome({ domain }: Path): boolean {
+    if (domain === "") return this.#domains.length > 0;
+    const name = domain.toLowerCase();
+    return this.#domains.some((each) => (each.startsWith(".") ? name.endsWith(each) : name === each));
+  }
+
+  /** "Everybody's address/bits", or an address alone. */
+  #allow(network: string): void {
+    const [address = "", bits, ...rest] = network.split("/");
+    const version = isIP(address);
+    const most = version === 6 ? 128 : 32;
+    const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Infinity;
+    if (version === 0 || prefix > most || rest.length > 0) throw new RangeError(`"${network}" is no network`);
+    this.#networks.addSubnet(address, prefix, version === 6 ? "ipv6" : "ipv4");
+  }
+}
+
+/** Whether other hosts can connect there. */
+export function isPublic(address: Address): boolean {
+  return typeof address !== "string" && !isLoopback(address[0]);
+}
+
+/** Whether an address is one of those that are listened on, "all" (0.0.0.0, ::) included. */
+export function isAmong(address: Address, listening: readonly Address[]): boolean {
+  return listening.some((own) => {
+    if (typeof own === "string" || typeof address === "string") return own === address;
+    if (own[1] !== address[1]) return false;
+    const all = own[0] === "0.0.0.0" || own[0] === "::";
+    return own[0] === address[0] || (all && isThisHosts(address[0]));
+  });
+}
+
+function isThisHosts(ip: string): boolean {
+  return isLoopback(ip) || isUnspecified(ip) || Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === ip));
+}
+
+/** To connect to 0.0.0.0 is to connect to this host. */
+function isUnspecified(ip: string): boolean {
+  return ip === "0.0.0.0" || ip === "::";
+}

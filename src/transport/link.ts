@@ -1,0 +1,284 @@
+// One connection to a server: promises over the client engine. None of them rejects: what goes wrong is a reply, too, one of
+// ours, with the reason, so that whoever asked can pass it on as it is.
+
+import { connect as connectNet, isIP, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { Client, reply, type Loss, type Offers, type Reply, type Request, type Settings, type Wait } from "../protocol/index.js";
+import type { Target } from "./next-hop.js";
+
+export interface TlsOptions {
+  /** Certificates that are trusted, in PEM; those of the system if not given. */
+  readonly ca?: string | Uint8Array;
+  /** Whether the certificate has to be valid, and for the name of the host. True if not given. */
+  readonly verify?: boolean;
+}
+
+export interface LinkOptions {
+  readonly settings: Settings;
+  readonly lmtp: boolean;
+  /** TLS from the first octet on (RFC 8314). */
+  readonly implicitTls: boolean;
+  readonly tls: TlsOptions;
+  /** For the connection, and for a handshake. */
+  readonly connectMs: number;
+  /** Sees all octets; credentials are left out. */
+  readonly trace?: ((target: Target, from: "us" | "upstream", octets: Uint8Array) => void) | undefined;
+}
+
+type Settle = (reply: Reply) => void;
+
+const CREDENTIALS = new TextEncoder().encode("(credentials)\r\n");
+
+export class Link {
+  readonly target: Target;
+  /** The answer to having connected (RFC 5321 §3.1). */
+  readonly greeting: Promise<Reply>;
+  /** Called once, when the session is over. */
+  onLost: () => void = () => {};
+  readonly #options: LinkOptions;
+  readonly #client: Client;
+  #socket: Socket;
+  #secure = false;
+  /** The answers that are owed, in the order of the questions. */
+  readonly #owed: Settle[] = [];
+  /** Whoever waits for octets to leave. */
+  #room: Settle | undefined;
+  #handshake: Settle | undefined;
+  #lost: Reply | undefined;
+  #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** What the timer is armed for. */
+  #watched: Wait | undefined;
+
+  constructor(target: Target, options: LinkOptions) {
+    this.target = target;
+    this.#options = options;
+    this.#client = new Client(options.settings, { lmtp: options.lmtp });
+    this.greeting = new Promise((resolve) => this.#owed.push(resolve));
+    const where = typeof target.address === "string" ? { path: target.address } : { host: target.address[0], port: target.address[1] };
+    this.#socket = options.implicitTls ? connectTls({ ...where, ...this.#tls() }) : connectNet(where);
+    this.#attach(options.implicitTls ? "secureConnect" : "connect", () => {
+      this.#secure = options.implicitTls;
+      this.#pump();
+    });
+  }
+
+  /** Why the session is over; undefined while it goes on. */
+  get lost(): Reply | undefined {
+    return this.#lost;
+  }
+
+  get offers(): Offers | undefined {
+    return this.#client.offers;
+  }
+
+  get secure(): boolean {
+    return this.#secure;
+  }
+
+  /** No transaction is open and nothing is owed: another may be begun. */
+  get free(): boolean {
+    return this.#client.state === "ready" && this.#client.owed === 0;
+  }
+
+  /** A transaction is open, no mail data on its way and nothing owed: RSET will end it. */
+  get mayReset(): boolean {
+    return (this.#client.state === "mail" || this.#client.state === "rcpt") && this.#client.owed === 0;
+  }
+
+  /** Sends a command; several in a turn go out together. Throws what Client.send() throws. */
+  ask(command: Request): Promise<Reply> {
+    if (this.#lost !== undefined) return Promise.resolve(this.#lost);
+    this.#client.send(command);
+    this.#schedule();
+    return new Promise((resolve) => this.#owed.push(resolve));
+  }
+
+  /** STARTTLS, and the handshake behind it. */
+  async startTls(): Promise<Reply> {
+    const secured = new Promise<Reply>((resolve) => (this.#handshake = resolve));
+    const given = await this.ask({ type: "STARTTLS" });
+    return given.code < 300 ? secured : given;
+  }
+
+  /** A piece of the message. A reply: it is lost. A promise: wait for it before the next piece. */
+  body(chunk: Uint8Array): Promise<Reply | undefined> | Reply | undefined {
+    if (this.#lost !== undefined) return this.#lost;
+    this.#client.body(chunk);
+    this.#pump();
+    if (this.#lost !== undefined || !this.#socket.writableNeedDrain) return this.#lost;
+    return new Promise((resolve) => (this.#room = () => resolve(this.#lost)));
+  }
+
+  /** The message is whole: the final reply, or, with LMTP, one for each accepted recipient. */
+  end(): Promise<readonly Reply[]> {
+    if (this.#lost !== undefined) return Promise.resolve([this.#lost]);
+    this.#client.endBody();
+    const replies = Array.from({ length: this.#client.owed }, () => new Promise<Reply>((resolve) => this.#owed.push(resolve)));
+    this.#pump();
+    return Promise.all(replies);
+  }
+
+  /** Says QUIT, and closes when it is answered. */
+  quit(): void {
+    try {
+      void this.ask({ type: "QUIT" });
+    } catch {
+      this.destroy(); // it cannot be said here: in the middle of mail data, or of AUTH
+    }
+  }
+
+  /** Closes at once: a message that is on its way stays without an end. */
+  destroy(why = CLOSED): void {
+    this.#over(why);
+  }
+
+  /** While it is idle, it does not keep the program alive. */
+  idle(yes: boolean): void {
+    if (yes) this.#socket.unref();
+    else this.#socket.ref();
+  }
+
+  #attach(connected: "connect" | "secureConnect", then: () => void): void {
+    const socket = this.#socket;
+    let failure = (error: NodeJS.ErrnoException): Reply => FAILURES[connected](error.code ?? "unknown");
+    socket.on("error", (error) => this.#over(failure(error))); // in the same tick: without a listener it is an exception
+    socket.setNoDelay(true);
+    this.#arm(this.#options.connectMs, () => this.#over(NO_ANSWER));
+    socket.once(connected, () => {
+      failure = () => CLOSED;
+      socket.on("data", (octets: Buffer) => this.#receive(octets));
+      socket.on("drain", () => this.#drained());
+      then();
+    });
+    for (const event of ["end", "close"] as const) {
+      socket.on(event, () => {
+        this.#client.ended();
+        this.#pump();
+      });
+    }
+  }
+
+  #receive(octets: Uint8Array): void {
+    this.#options.trace?.(this.target, "upstream", octets);
+    this.#client.receive(octets);
+    this.#pump();
+  }
+
+  #drained(): void {
+    const room = this.#room;
+    this.#room = undefined;
+    room?.(CLOSED);
+    this.#watch();
+  }
+
+  /** What is asked in one turn leaves with one write. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#lost === undefined) {
+      const step = this.#client.next();
+      switch (step.type) {
+        case "output":
+          this.#options.trace?.(this.target, "us", step.secret === true ? CREDENTIALS : step.octets);
+          this.#socket.write(step.octets);
+          break;
+        case "reply":
+          this.#owed.shift()!(step.reply);
+          break;
+        case "need-input":
+          return this.#watch();
+        case "handshake":
+          return this.#upgrade();
+        case "close":
+          return this.#over(step.loss === undefined ? CLOSED : troubleIn(step.loss));
+      }
+    }
+  }
+
+  /** Arms the timer for what is waited for: a reply, or room for the next piece of a message. */
+  #watch(): void {
+    const { wait } = this.#client;
+    const waits = wait.for === "reply" || (wait.for === "data" && this.#socket.writableNeedDrain);
+    const watched = waits && this.#lost === undefined ? wait : undefined;
+    if (watched === this.#watched) return; // no octet of a reply makes its time begin anew
+    this.#arm(watched?.ms, () => {
+      this.#client.timedOut();
+      this.#pump();
+    });
+    this.#watched = watched;
+  }
+
+  #arm(ms: number | undefined, late: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = ms === undefined ? undefined : setTimeout(late, ms);
+    this.#watched = undefined;
+  }
+
+  /** What of the plain socket comes from here on belongs to the handshake. */
+  #upgrade(): void {
+    const plain = this.#socket;
+    for (const event of ["data", "drain", "end", "close"]) plain.removeAllListeners(event);
+    this.#socket = connectTls({ socket: plain, ...this.#tls() });
+    this.#attach("secureConnect", () => {
+      this.#secure = true;
+      this.#client.secured();
+      this.#handshake?.(SECURED);
+      this.#pump();
+    });
+  }
+
+  #tls(): ConnectionOptions {
+    const { name } = this.target;
+    const { ca, verify = true } = this.#options.tls;
+    return { ...(isIP(name) === 0 ? { servername: name } : { host: name }), ...(ca !== undefined && { ca: Buffer.from(ca) }), rejectUnauthorized: verify, minVersion: "TLSv1.2" };
+  }
+
+  #over(why: Reply): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = why;
+    clearTimeout(this.#timer);
+    this.#client.ended();
+    this.#socket.destroy();
+    for (const settle of [...this.#owed.splice(0), this.#room, this.#handshake]) settle?.(why);
+    this.onLost();
+  }
+}
+
+/** A trouble that is not the message's: 451, and the client may try again (RFC 5321 §4.2.1). */
+export function trouble(enhanced: string, text: string): Reply {
+  return reply(451, enhanced, text, "RFC 5321 §4.2.2");
+}
+
+const CLOSED = trouble("4.4.2", "Upstream: connection closed");
+const NO_ANSWER = trouble("4.4.1", "Upstream: no answer");
+const SECURED = reply(220, "2.0.0", "Secured", "RFC 3207 §4");
+
+const TROUBLES: { readonly [why in Exclude<Loss["why"], "refused">]: Reply } = {
+  "closed": CLOSED,
+  "timed out": trouble("4.4.2", "Upstream: no reply in time"),
+  "unasked reply": trouble("4.5.0", "Upstream: a reply that nobody asked for"),
+  "unexpected reply": trouble("4.5.0", "Upstream: a reply that makes no sense"),
+  "malformed reply": trouble("4.5.0", "Upstream: what it says is no reply"),
+  "reply too long": trouble("4.5.0", "Upstream: a reply without end"),
+  "octets behind STARTTLS": trouble("4.7.0", "Upstream: octets between STARTTLS and the handshake"),
+};
+
+/** Why a session ended, in a form that can be passed on. 421 would end ours as well (§3.8), so it is a 451 there. */
+function troubleIn({ why, reply: said }: Loss): Reply {
+  if (why !== "refused") return TROUBLES[why];
+  return said!.code === 421 ? { ...said!, code: 451, enhanced: said!.enhanced || "4.3.2" } : said!;
+}
+
+/** Of an error there is the code alone: what else it holds may be the peer's words, as the names in its certificate are. */
+const FAILURES = {
+  connect: (code: string) => trouble("4.4.1", `Upstream: cannot connect (${code})`),
+  secureConnect: (code: string) => trouble("4.7.5", `Upstream: no TLS (${code})`),
+};
