@@ -6,9 +6,12 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
-import { DebuggingServer, SMTPServer, type Address, type DebuggingServerOptions, type FormatName } from "./index.js";
+import {
+  DebuggingServer, PureProxy, SMTPServer, type Address, type DebuggingServerOptions, type FormatName, type NextHop, type PureProxyOptions, type UpstreamOptions,
+} from "./index.js";
 import { LINE_ENDINGS } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
+import { START_TLS } from "./transport/index.js";
 
 const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [localhost:localport [remotehost:remoteport]]
 
@@ -24,8 +27,19 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --line-endings P  A bare CR or LF is refused, made CRLF, or passed on: refuse, normalise or pass. Default: refuse.
         --exit-after N    End when N messages have been accepted.
 
+PureProxy:
+        --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
+        --relay-domain DOMAIN      A domain that anybody may send to; .DOMAIN for all below it. May be repeated.
+        --x-peer                   Put the client's address in front of each message, as X-Peer.
+        --starttls-upstream MODE   if-offered, required or never. Default: if-offered, but never to this host.
+        --tls-upstream             TLS from the first octet on.
+        --upstream-ca FILE         Certificates to trust, in PEM. Default: the system's.
+        --upstream-user USER       Log in upstream, with the password in the environment variable SMTPD_UPSTREAM_PASSWORD,
+        --upstream-password-file F or with the first line of this file.
+
 localhost:localport is where to listen, by default localhost:8025; also [::1]:8025, :8025 for all of IPv4, port 0 for
-any that is free, unix:/path for a unix socket. remotehost:remoteport is where a proxy sends to, by default localhost:25.`;
+any that is free, unix:/path for a unix socket. remotehost:remoteport is where a proxy sends to, by default localhost:25;
+also mx:DOMAIN for the mail exchangers of a domain, and several, with commas between them, to be tried in order.`;
 
 const OPTIONS = {
   nosetuid: { type: "boolean", short: "n" },
@@ -38,13 +52,21 @@ const OPTIONS = {
   format: { type: "string", default: "text" },
   "line-endings": { type: "string", default: "refuse" },
   "exit-after": { type: "string" },
+  allow: { type: "string", multiple: true },
+  "relay-domain": { type: "string", multiple: true },
+  "x-peer": { type: "boolean" },
+  "starttls-upstream": { type: "string" },
+  "tls-upstream": { type: "boolean" },
+  "upstream-ca": { type: "string" },
+  "upstream-user": { type: "string" },
+  "upstream-password-file": { type: "string" },
 } as const;
 
 /** What a class of the user's has to be. */
-type ServerClass = new (localaddr: Address, remoteaddr: Address, options: DebuggingServerOptions) => SMTPServer;
+type ServerClass = new (localaddr: Address, remoteaddr: readonly NextHop[], options: DebuggingServerOptions & PureProxyOptions) => SMTPServer;
 
-const CLASSES: { readonly [name: string]: ServerClass } = { SMTPServer, DebuggingServer };
-const NOT_YET = ["PureProxy", "MailmanProxy"];
+const CLASSES: { readonly [name: string]: ServerClass } = { SMTPServer, DebuggingServer, PureProxy };
+const NOT_YET = ["MailmanProxy"];
 
 /** The command line is wrong: its message goes out with the usage, or without. */
 class Refused extends Error {
@@ -65,10 +87,12 @@ async function main(args: readonly string[]): Promise<void> {
   const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages", 1);
   const [localSpec = "localhost:8025", remoteSpec = "localhost:25"] = positionals;
   const local = address(localSpec, "local");
-  const remote = address(remoteSpec, "remote");
+  const remote = remoteSpec.split(",").map((spec) => (spec.startsWith("mx:") && !/^mx:\d+$/.test(spec) ? spec : address(spec, "remote")));
   const format = oneOf(values.format, Object.keys(FORMATS) as FormatName[], "Invalid format");
   const lineEndings = oneOf(values["line-endings"], LINE_ENDINGS, "Invalid line endings");
   const Server = await serverClass(values.class);
+
+  const dialogue = values.debug === true ? new Dialogue(printDialogue) : undefined;
 
   let accepted = 0;
   const server = make(Server, local, remote, {
@@ -76,7 +100,11 @@ async function main(args: readonly string[]): Promise<void> {
     enableSMTPUTF8: values.smtputf8 === true,
     format,
     lineEndings,
-    trace: values.debug === true ? new Dialogue(printDialogue).trace : undefined,
+    trace: dialogue?.client,
+    allow: values.allow ?? [],
+    relayDomains: values["relay-domain"] ?? [],
+    xPeer: values["x-peer"] === true,
+    upstream: { ...upstreamOptions(values), trace: dialogue?.upstream },
     accepted: () => {
       accepted += 1;
       if (accepted === exitAfter) void stop(server);
@@ -122,6 +150,33 @@ function oneOf<T extends string>(text: string, choices: readonly T[], what: stri
   const found = choices.find((choice) => choice === text);
   if (found === undefined) throw new Refused(`${what}: ${text}; it is one of ${choices.join(", ")}`);
   return found;
+}
+
+type Values = ReturnType<typeof parse>["values"];
+
+/** What is said of the next hop. A password never stands on the command line, which all users of a host can read. */
+function upstreamOptions(values: Values): Omit<UpstreamOptions, "isOurs" | "log" | "lmtp"> {
+  const { "starttls-upstream": starttls, "upstream-ca": ca, "upstream-user": user } = values;
+  return {
+    ...(starttls !== undefined && { starttls: oneOf(starttls, START_TLS, "Invalid --starttls-upstream") }),
+    implicitTls: values["tls-upstream"] === true,
+    tls: ca === undefined ? {} : { ca: contentOf(ca) },
+    ...(user !== undefined && { auth: { user, password: password(values["upstream-password-file"]) } }),
+  };
+}
+
+function password(file: string | undefined): string {
+  const given = file === undefined ? process.env["SMTPD_UPSTREAM_PASSWORD"] : contentOf(file).split(/\r?\n/, 1)[0];
+  if (given === undefined || given === "") throw new Refused("--upstream-user needs a password: in SMTPD_UPSTREAM_PASSWORD, or in a file named with --upstream-password-file", false);
+  return given;
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Refused(`Cannot read ${path}: ${(error as Error).message}`, false);
+  }
 }
 
 /** host:port, [host]:port, or unix:/path. */

@@ -94,7 +94,7 @@ export class Client {
    * doubled, and a bare CR or LF is made CRLF. The octets are lent until they are sent.
    */
   body(chunk: Uint8Array): void {
-    if (!this.#maySpeak()) return;
+    if (this.state === "closed") return;
     if (this.#recipients.length === 0) throw new Error("nobody is there to take the message");
     this.#send(stuff(this.#open(), chunk));
   }
@@ -119,12 +119,8 @@ export class Client {
   next(): ClientStep {
     for (;;) {
       if (this.state === "closed") return this.#loss === undefined ? { type: "close" } : { type: "close", loss: this.#loss };
-      const output = this.#takeOutput();
-      if (output !== undefined) return output;
-      if (this.#handshake && !this.#input.begun) return HANDSHAKE;
-      if (this.#handshake) this.#lose({ why: "octets behind STARTTLS" });
-      const step = this.#read();
-      if (step === NEED_INPUT) this.#input.release();
+      const step = this.#handshake ? this.#beforeHandshake() : this.#read(); // what came is judged by what was asked by then
+      if (step === NEED_INPUT) return this.#takeOutput() ?? this.#dry();
       if (step !== undefined) return step;
     }
   }
@@ -148,7 +144,7 @@ export class Client {
 
   /** Whether the session goes on. Octets that came while nothing was asked for are no answer to what is said now. */
   #maySpeak(): boolean {
-    if (this.owed === 0 && (this.#reader.begun || this.#input.begun)) this.#lose({ why: "unasked reply" });
+    if (this.owed === 0 && this.#replyBegun) this.#lose({ why: "unasked reply" });
     return this.state !== "closed";
   }
 
@@ -192,8 +188,24 @@ export class Client {
     return this.owed - this.#unsent.length;
   }
 
+  #dry(): ClientStep {
+    this.#input.release();
+    return NEED_INPUT;
+  }
+
+  get #replyBegun(): boolean {
+    return this.#reader.begun || this.#input.begun > 0;
+  }
+
+  /** RFC 3207 §5: whatever is there already was not said by the one that the handshake will show. */
+  #beforeHandshake(): ClientStep | undefined {
+    return this.#input.begun > 0 ? this.#lose({ why: "octets behind STARTTLS" }) : HANDSHAKE;
+  }
+
   #read(): ClientStep | undefined {
-    const found = this.#input.findLine(this.#settings.limits.replyOctets - this.#replyOctets, true);
+    const most = this.#settings.limits.replyOctets - this.#replyOctets;
+    const found = this.#input.findLine(most, true);
+    if (found === "dry" && this.#input.begun > most) return this.#lose({ why: "reply too long" });
     if (found === "dry") return NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
     const { line, lineFrom, lineTo } = this.#input;

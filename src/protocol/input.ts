@@ -37,9 +37,9 @@ export class Input {
     return this.at === this.to;
   }
 
-  /** Whether there are octets of a line that has not ended. */
-  get begun(): boolean {
-    return this.#carried > 0 || !this.empty;
+  /** Octets of a line that has not ended; infinitely many where it was too long. */
+  get begun(): number {
+    return this.#carried + this.to - this.at;
   }
 
   /** Everything was read: the segment is given back, so that an idle connection keeps none. */
@@ -91,12 +91,12 @@ export class Input {
     return false;
   }
 
-  /** Appends what was just read to the carry; past the limit it is only counted, to one more than allowed. */
+  /** Appends what was just read to the carry; past the limit nothing is kept. */
   #keep(from: number, most: number): void {
     const length = this.at - from;
     if (this.#carried + length > most) {
       this.#carry = undefined;
-      this.#carried = most + 1;
+      this.#carried = Infinity;
     } else {
       if (this.#carry === undefined || this.#carry.length < most) this.#carry = roomFor(most, this.#carry);
       this.#carry.set(this.octets.subarray(from, this.at), this.#carried);

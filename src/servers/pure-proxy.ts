@@ -89,7 +89,7 @@ export class PureProxy extends SMTPServer {
       DATA: async (command) => {
         const given = await transaction!.send(command);
         hops = new Hops();
-        if (given.code === 354) void transaction!.body(encoder.encode(this.#trace(peer, hello, mail)));
+        if (given.code < 400) void transaction!.body(encoder.encode(this.#trace(peer, hello, mail)));
         return given;
       },
       body: (chunk) => {

@@ -268,7 +268,9 @@ async function startTls(link: Link, options: UpstreamOptions): Promise<Reply | u
   const { starttls = isHere(link.target) ? "never" : "if-offered" } = options;
   if (link.secure || starttls === "never") return undefined;
   if (link.offers?.has("STARTTLS") !== true) return starttls === "required" ? NO_TLS : undefined;
-  return refused(await link.startTls()) ?? hello(link, options);
+  const given = await link.startTls();
+  if (given.code < 300) return hello(link, options);
+  return starttls === "required" || link.lost !== undefined ? refused(given) : undefined; // RFC 3207 §4.1: it may go on without
 }
 
 const NO_TLS = trouble("4.7.4", "Upstream: TLS is required, and not offered");
