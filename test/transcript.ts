@@ -92,14 +92,14 @@ function dialogue(text: string): Pick<Transcript, "answers" | "turns" | "happens
     else if (mark === ">") happens.push(rest);
     else if (mark === "A:") answers.set(...(rest.replaceAll("\\n", "\n").split(" -> ") as [string, string]));
     else if (mark === "!") turns.push({ event: rest, client: [], server: "" });
-    else if (mark === "C:" && turn.server === "" && turns.length > 1) turn.client.push(...clientOctets(rest));
-    else if (mark === "C:") turns.push({ event: undefined, client: clientOctets(rest), server: "" });
+    else if (mark === "C:" && turn.server === "" && turns.length > 1) turn.client.push(...octetsOf(rest));
+    else if (mark === "C:") turns.push({ event: undefined, client: octetsOf(rest), server: "" });
     else throw new Error(`what is "${line}"?`);
   }
   return { answers, turns, happens };
 }
 
-function clientOctets(text: string): number[] {
+export function octetsOf(text: string): number[] {
   const complete = !text.endsWith("\\") || text.endsWith("\\\\");
   const octets = Buffer.from(complete ? text : text.slice(0, -1)).toString("latin1");
   const unescaped = octets.replace(/\\(x[0-9a-f]{2}|.)/g, (_, escape: string) => ESCAPES[escape] ?? String.fromCharCode(parseInt(escape.slice(1), 16)));
@@ -126,6 +126,6 @@ function kindOf(line: string): string {
   return line.split(/[ ,]/, 1)[0]!;
 }
 
-function difference(expected: string, actual: string): string {
+export function difference(expected: string, actual: string): string {
   return `--- expected\n${expected}\n--- was\n${actual}`;
 }

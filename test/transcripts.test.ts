@@ -2,9 +2,13 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { readdirSync, readFileSync } from "node:fs";
+import { playClient, readClientTranscripts } from "./client-transcript.js";
 import { play, transcripts } from "./transcript.js";
 
-const all = transcripts(new URL("../test/transcripts/", import.meta.url));
+const PAGES = new URL("../test/transcripts/", import.meta.url);
+const all = transcripts(PAGES);
+const ofClients = readdirSync(PAGES).sort().flatMap((file) => readClientTranscripts(file, readFileSync(new URL(file, PAGES), "utf8")));
 
 test("there are the scenarios of Appendix D and at least forty more", () => {
   const fromAppendixD = all.filter(({ title }) => title.startsWith("Appendix D"));
@@ -13,12 +17,18 @@ test("there are the scenarios of Appendix D and at least forty more", () => {
 });
 
 test("each says which clause it shows", () => {
-  for (const { title, prose } of all) assert.match(prose, /RFC \d+ (§|Appendix )/, title);
+  for (const { title, prose } of [...all, ...ofClients]) assert.match(prose, /RFC \d+ (§|Appendix )/, title);
 });
 
 for (const transcript of all) {
   test(`${transcript.file}: ${transcript.title}`, () => {
     assert.ok(play(transcript) > 0);
+  });
+}
+
+for (const transcript of ofClients) {
+  test(`${transcript.file}: ${transcript.title}`, () => {
+    assert.ok(playClient(transcript) > 0);
   });
 }
 

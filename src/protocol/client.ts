@@ -227,8 +227,9 @@ export class Client {
     const early = this.#sent === 0 && this.state === "data" && reply.code >= 400;
     if (early || reply.code === 421) return this.#lose({ why: "refused", reply }); // §3.8, §4.2.4
     if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
-    if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     const to = this.#conversation.oldest!;
+    const nobody = this.#lmtp && to.type === "DATA" && reply.code < 400 && this.#recipients.length === 0; // no reply would follow
+    if (nobody || !this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     this.#conversation.answer(reply.code);
     this.#wait = undefined;
     if (severityOf(reply.code) < 4) this.#agreed(to, reply);
