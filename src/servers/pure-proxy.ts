@@ -42,6 +42,7 @@ export class PureProxy extends SMTPServer {
     const { answerMs, acceptMs, dataBlockMs, startAnswerMs } = this.settings.limits;
     this.#upstream = new Upstream(remoteaddr, {
       hostname: this.settings.hostname,
+      extensions: options.extensions ?? [],
       beginMs: answerMs * SHARE,
       ...options.upstream,
       limits: { replyMs: answerMs * SHARE, startMailMs: startAnswerMs * SHARE, endOfDataMs: acceptMs * SHARE, dataBlockMs: dataBlockMs * SHARE, ...options.upstream?.limits },

@@ -1,28 +1,20 @@
 // The way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing rejects:
 // where the next hop cannot be had, the answer is a 451 that says why.
 
-import { CLIENT_EXTENSIONS, reply, settings, type Limits, type Mail, type Offers, type Parameters, type Plain, type Rcpt, type Reply } from "../protocol/index.js";
-import { authenticate } from "./authenticate.js";
+import { CLIENT_EXTENSIONS, settings, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
+import { introduce, type Introduction } from "./introduce.js";
 import { Link, trouble, type LinkOptions, type TlsOptions } from "./link.js";
-import type { Credentials } from "./mechanisms.js";
-import { isExchange, isLoopback, OURSELVES, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+import { isExchange, OURSELVES, targetsOf, type NextHop, type Resolver } from "./next-hop.js";
 import type { Address } from "./node.js";
+import { fitting, NO_OFFERS, Transaction } from "./transaction.js";
 import { visible } from "./visible.js";
 
-export const START_TLS = ["if-offered", "required", "never"] as const;
-
-export interface UpstreamOptions {
-  /** What we call ourselves in EHLO. */
-  readonly hostname?: string;
-  /** LMTP (RFC 2033): LHLO, and a final reply for each recipient. */
-  readonly lmtp?: boolean;
-  /** Whether to turn to TLS (RFC 3207). Where nothing is said: "if-offered", but "never" to this same host. */
-  readonly starttls?: (typeof START_TLS)[number];
+export interface UpstreamOptions extends Introduction {
   /** TLS from the first octet on (RFC 8314), in the place of STARTTLS. */
   readonly implicitTls?: boolean;
   readonly tls?: TlsOptions;
-  /** Who we are. A password or token goes over TLS or stays on this host, or is not shown at all. */
-  readonly auth?: Credentials;
+  /** Extensions of the application's own, to be made use of where they are offered. */
+  readonly extensions?: readonly Extension[];
   readonly limits?: Partial<Limits>;
   /** For a connection, and for a handshake, in milliseconds. 30,000 if not given. */
   readonly connectMs?: number;
@@ -49,7 +41,6 @@ const OFFERS_MS = 20_000;
 
 const TOO_LATE = trouble("4.4.1", "Upstream: not reached in time");
 const NO_NEXT_HOP = trouble("4.4.4", "Upstream: there is none");
-const GONE = trouble("4.3.2", "Upstream: no transaction");
 
 /** A wish for a connection: it may be given up while it is worked on. */
 interface Attempt {
@@ -73,7 +64,7 @@ export class Upstream {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
     this.#options = options;
     this.#link = {
-      settings: settings({ extensions: CLIENT_EXTENSIONS, ...(options.limits && { limits: options.limits }) }),
+      settings: settings({ extensions: [...CLIENT_EXTENSIONS, ...(options.extensions ?? [])], ...(options.limits && { limits: options.limits }) }),
       lmtp: options.lmtp === true,
       implicitTls: options.implicitTls === true,
       tls: options.tls ?? {},
@@ -125,13 +116,13 @@ export class Upstream {
     const reset = used ? link.ask({ type: "RSET" }) : undefined;
     let given: Reply;
     try {
-      given = await link.ask(fitting(mail, link.offers ?? new Map()));
+      given = await link.ask(fitting(mail, "mail", this.#link.settings, link.offers));
     } catch (error) {
       given = trouble("4.5.0", `Upstream: it has changed (${(error as Error).message})`); // since its offers were passed on
     }
     const alive = link.lost === undefined && ((await reset)?.code ?? 250) < 300;
     if (used && !alive) return void link.destroy();
-    const transaction = new Transaction(given, link, () => this.#keep(link));
+    const transaction = new Transaction(given, link, this.#link.settings, () => this.#keep(link));
     if (given.code >= 300) transaction.abort();
     return transaction;
   }
@@ -155,9 +146,9 @@ export class Upstream {
       for (const target of "code" in targets ? [] : targets) {
         if (attempt.over) return TOO_LATE;
         const link = (attempt.link = new Link(target, this.#link));
-        const refusal = link.lost ?? (await introduce(link, this.#options));
+        const refusal = await introduce(link, this.#options).catch((error: Error) => trouble("4.3.5", `Upstream: cannot be told who we are (${error.message})`));
         if (refusal === undefined) {
-          this.#offers = link.offers ?? new Map();
+          this.#offers = link.offers ?? NO_OFFERS;
           this.#offersUntilMs = performance.now() + (this.#options.keepMs ?? KEEP_MS);
           return link;
         }
@@ -199,102 +190,6 @@ export class Upstream {
     link.onLost = () => {};
     link.idle(false);
   }
-}
-
-/** One mail transaction at the next hop (RFC 5321 §3.3). Once it is lost, every answer is the reason. */
-export class Transaction {
-  /** The answer to MAIL. */
-  readonly reply: Reply;
-  #link: Link | undefined;
-  readonly #done: () => void;
-
-  constructor(given: Reply, link?: Link, done = (): void => {}) {
-    this.reply = given;
-    this.#link = link;
-    this.#done = done;
-  }
-
-  send(command: Rcpt | Plain): Promise<Reply> {
-    try {
-      return this.#link?.ask(command) ?? Promise.resolve(this.#why());
-    } catch (error) {
-      return Promise.resolve(trouble("4.5.0", `Upstream: it does not offer that (${(error as Error).message})`));
-    }
-  }
-
-  /** A piece of the message. A reply: it is lost, and why. A promise: wait for it before the next piece. */
-  body(chunk: Uint8Array): Promise<Reply | undefined> | Reply | undefined {
-    return this.#link === undefined ? this.#why() : this.#link.body(chunk);
-  }
-
-  /** The message is whole. Its final reply; with LMTP one for each accepted recipient. */
-  async end(): Promise<readonly Reply[]> {
-    const link = this.#link;
-    if (link === undefined) return [this.#why()];
-    this.#link = undefined; // from here on nobody can take it back
-    const replies = await link.end();
-    this.#done();
-    return replies;
-  }
-
-  /** Gives it up: a message that has begun stays without an end. Of no effect behind end(). */
-  abort(): void {
-    const link = this.#link;
-    this.#link = undefined;
-    if (link?.mayReset === true) void link.ask({ type: "RSET" }).then(this.#done);
-    else if (link?.free === true) this.#done();
-    else link?.destroy();
-  }
-
-  #why(): Reply {
-    return this.reply.code < 300 ? GONE : this.reply;
-  }
-}
-
-/** Greeting, hello, TLS, hello again, who we are: all that comes before the first transaction. A reply says why it failed. */
-async function introduce(link: Link, options: UpstreamOptions): Promise<Reply | undefined> {
-  const refusal = refused(await link.greeting) ?? (await hello(link, options)) ?? (await startTls(link, options));
-  return refusal ?? (options.auth && (await authenticate(link, options.auth, link.secure || isHere(link.target))));
-}
-
-/** §3.2: a server that does not know EHLO is asked with HELO; not so where something is needed that only EHLO offers. */
-async function hello(link: Link, { hostname: domain = "localhost", lmtp, starttls, auth }: UpstreamOptions): Promise<Reply | undefined> {
-  const given = await link.ask({ type: lmtp === true ? "LHLO" : "EHLO", domain });
-  const mayFallBack = given.code >= 500 && lmtp !== true && starttls !== "required" && auth === undefined && !link.secure && link.lost === undefined;
-  return refused(mayFallBack ? await link.ask({ type: "HELO", domain }) : given);
-}
-
-async function startTls(link: Link, options: UpstreamOptions): Promise<Reply | undefined> {
-  const { starttls = isHere(link.target) ? "never" : "if-offered" } = options;
-  if (link.secure || starttls === "never") return undefined;
-  if (link.offers?.has("STARTTLS") !== true) return starttls === "required" ? NO_TLS : undefined;
-  const given = await link.startTls();
-  if (given.code < 300) return hello(link, options);
-  return starttls === "required" || link.lost !== undefined ? refused(given) : undefined; // RFC 3207 §4.1: it may go on without
-}
-
-const NO_TLS = trouble("4.7.4", "Upstream: TLS is required, and not offered");
-
-/** Before a transaction, a refusal says nothing of the mail: it may well be taken later, or by another host. */
-function refused(given: Reply): Reply | undefined {
-  if (given.code < 300) return undefined;
-  return given.code < 500 ? given : reply(451, given.enhanced.replace("5", "4"), [`Upstream: ${given.code} ${given.lines[0]}`, ...given.lines.slice(1)], given.clause);
-}
-
-/** What says nothing to a server that does not offer it, and is true all the same, is left out. */
-function fitting(mail: Mail, offers: Offers): Mail {
-  const { SIZE, BODY, ...others } = mail.parameters;
-  const parameters: Parameters = {
-    ...(SIZE !== undefined && offers.has("SIZE") && { SIZE }),
-    ...(BODY !== undefined && (BODY !== "7BIT" || offers.has("8BITMIME")) && { BODY }),
-    ...others,
-  };
-  return { ...mail, parameters };
-}
-
-/** The same host: what goes there passes nobody. */
-function isHere({ address }: Target): boolean {
-  return typeof address === "string" || isLoopback(address[0]);
 }
 
 /** One, not a list: [host, port], or a text. */

@@ -3,7 +3,9 @@
 export type { Answer, Eventually, Greeting, Peer, Session, Strategy } from "./strategy.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
 export { Listener, type Address, type ListenOptions } from "./node.js";
-export { START_TLS, Transaction, Upstream, type UpstreamOptions } from "./connect.js";
+export { Upstream, type UpstreamOptions } from "./connect.js";
+export { START_TLS } from "./introduce.js";
+export { Transaction } from "./transaction.js";
 export { isLoopback, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 export type { TlsOptions } from "./link.js";
 export type { Credentials } from "./mechanisms.js";

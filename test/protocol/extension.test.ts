@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, reply, settings, SIZE, SMTPUTF8, type Command, type Extension, type PrivateUse, type Row,
+  CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, relayed, reply, settings, SIZE, sizeOffered, SMTPUTF8, type Command, type Extension, type PrivateUse, type Row,
 } from "../../dist/protocol/index.js";
 import { withString } from "../../dist/protocol/verbs.js";
 import { Drive } from "../drive.js";
@@ -55,6 +55,55 @@ test("its parameters belong to their own commands, and only after EHLO", () => {
   const old = new Drive(composed);
   old.feed("HELO x\r\nMAIL FROM:<a@b> XFROM\r\n");
   assert.match(old.replies, /555 5.5.4/);
+});
+
+test("what is promised for the whole way, a relay offers only where its next hop does; the smaller SIZE", () => {
+  const ours = settings({ hostname: "foo.com", extensions: [...DEFAULT_EXTENSIONS, SMTPUTF8, COUNTING], limits: { messageOctets: 1000 } });
+  const answer = (offers: readonly (readonly [string, string])[]): string => {
+    const drive = new Drive(settings());
+    drive.server.offer(relayed(ours, new Map(offers)));
+    drive.takeReplies();
+    drive.feed("EHLO x\r\n");
+    return drive.takeReplies().replace(/250[- ]/g, "").replaceAll("\r\n", ", ");
+  };
+  assert.is(answer([]), "foo.com, PIPELINING, SIZE 1000, HELP, XCOUNTING TO=1000, ");
+  assert.is(answer([["8BITMIME", ""], ["SMTPUTF8", ""], ["SIZE", "999"]]), "foo.com, PIPELINING, SIZE 999, 8BITMIME, HELP, SMTPUTF8, XCOUNTING TO=1000, ");
+  assert.is(answer([["SMTPUTF8", ""], ["SIZE", "0"]]), "foo.com, PIPELINING, SIZE 1000, HELP, XCOUNTING TO=1000, ", "SMTPUTF8 needs 8BITMIME");
+  assert.is(answer([["ENHANCEDSTATUSCODES", ""], ["SIZE", "lots"]]), "foo.com, PIPELINING, SIZE 1000, ENHANCEDSTATUSCODES, HELP, XCOUNTING TO=1000, ");
+  assert.is(sizeOffered(new Map([["SIZE", "9".repeat(20)]])), Number.MAX_SAFE_INTEGER);
+  const unlimited = settings({ limits: { messageOctets: 0 } });
+  assert.is(relayed(unlimited, new Map([["SIZE", "5"]])).limits.messageOctets, 5);
+});
+
+test("what is offered may change with the next hello: grammar, limits, verbs", () => {
+  const drive = new Drive(composed);
+  drive.server.offer(settings({ hostname: "foo.com" }));
+  drive.feed("EHLO x\r\nXCOUNT 1\r\n");
+  assert.match(drive.takeReplies(), /500 5.5.1/);
+  drive.server.offer(composed);
+  drive.feed("EHLO x\r\nXCOUNT 1\r\nRCPT TO:<a@b>\r\n");
+  assert.match(drive.takeReplies(), /XCOUNTING.*250 2.0.0 1\r\n503/s);
+  drive.server.offer(settings({ hostname: "foo.com" }));
+  drive.feed("EHLO x\r\nXCOUNT 1\r\n");
+  assert.match(drive.takeReplies(), /500 5.5.1/);
+});
+
+test("a line that has begun is read to its end, though longer lines are allowed meanwhile", () => {
+  const drive = new Drive(settings({ limits: { commandLineOctets: 20 }, extensions: [] }));
+  drive.feed("NOOP 1234567890");
+  drive.server.offer(settings({ limits: { commandLineOctets: 40 } }));
+  drive.feed("1234567890\r\nNOOP 1234567890");
+  drive.server.offer(settings({ limits: { commandLineOctets: 60 } }));
+  drive.feed("x".repeat(20)).feed("x".repeat(20)).feed("\r\n");
+  assert.equal(drive.log.slice(1), ["NOOP 12345678901234567890", `NOOP 1234567890${"x".repeat(40)}`]);
+});
+
+test("what only the sending end does so far is not implemented at the receiving one", () => {
+  const drive = new Drive(settings({ extensions: CLIENT_EXTENSIONS }));
+  drive.feed("EHLO x\r\n");
+  drive.takeReplies();
+  drive.feed("AUTH PLAIN x\r\nSTARTTLS\r\nLHLO x\r\n");
+  assert.is(drive.takeReplies(), "502 5.5.1 Command not implemented\r\n502 5.5.1 Command not implemented\r\n502 Command not implemented\r\n");
 });
 
 test("it makes the lines of its commands longer, and no others", () => {
