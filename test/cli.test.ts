@@ -9,7 +9,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address } from "../dist/index.js";
-import { Client, eventually, PATIENCE_MS } from "./client.js";
+import { Client, eventually, freePort, PATIENCE_MS } from "./client.js";
+import { Scripted } from "./scripted.js";
 
 const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const running: ChildProcess[] = [];
@@ -154,7 +155,9 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["localhost:smtp"], /^Usage[^]*\nBad local port: localhost:smtp\n$/],
     [["localhost:70000"], /\nBad local port: localhost:70000\n$/],
     [["localhost:1", "mx"], /\nBad remote spec: mx\n$/],
-    [["localhost:1", "mx:x"], /\nBad remote port: mx:x\n$/],
+    [["localhost:1", "mail.example:x"], /\nBad remote port: mail.example:x\n$/],
+    [["localhost:1", "mail.example:1,other.example"], /\nBad remote spec: other.example\n$/],
+    [["--starttls-upstream", "maybe"], /\nInvalid --starttls-upstream: maybe; it is one of if-offered, required, never\n$/],
     [["a:1", "b:2", "c:3"], /\nInvalid arguments: a:1, b:2, c:3\n$/],
     [["--nonsense"], /^Usage[^]*nonsense/],
     [["-c"], /^Usage[^]*argument/],
@@ -168,8 +171,51 @@ test("mistakes that need no usage", async () => {
   assert.is(await refused(["-s", "zz"]), "Invalid size: zz\n");
   assert.is(await refused(["--exit-after", "x"]), "Invalid number of messages: x\n");
   assert.is(await refused(["--exit-after", "0"]), "Invalid number of messages: 0\n");
-  assert.is(await refused([]), "PureProxy is not part of this version; -c DebuggingServer is.\n");
+  assert.match(await refused(["--upstream-user", "ann"]), /^--upstream-user needs a password: in SMTPD_UPSTREAM_PASSWORD, or in a file/);
+  assert.match(await refused(["--upstream-user", "ann", "--upstream-password-file", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
+  assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
+  assert.is(await refused(["-n", "--allow", "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
   assert.is(await refused(["-n", "-c", "MailmanProxy"]), "MailmanProxy is not part of this version; -c DebuggingServer is.\n");
+});
+
+test("PureProxy is the default: it relays, tries next hops in order, and -d shows both sides", async () => {
+  const upstream = await Scripted.start({ EHLO: "250-upstream.example\r\n250 AUTH PLAIN", AUTH: "235 Welcome" });
+  const command = new Command(["-n", "-d", "--x-peer", "--upstream-user", "ann", "127.0.0.1:0", `127.0.0.1:${await freePort()},127.0.0.1:${upstream.address[1]}`], "pipe", { SMTPD_UPSTREAM_PASSWORD: "secret" });
+  assert.match(await (await command.connect()).deliver("Subject: hello\r\n\r\nx"), /^250/);
+  assert.match(upstream.messages[0]!, /^Received: [^]*X-Peer: 127\.0\.0\.1\r\nSubject: hello\r\n/);
+  assert.match(upstream.dialogue, new RegExp(`AUTH PLAIN ${Buffer.from("\0ann\0secret").toString("base64")}`));
+  await eventually(() => /upstream .* C: Subject: hello/.test(command.stderr), "the dialogue is shown");
+  assert.match(command.stderr, /^smtpd: upstream 127\.0\.0\.1:\d+: 451 Upstream: cannot connect \(ECONNREFUSED\)$/m);
+  assert.match(command.stderr, /^upstream 127\.0\.0\.1:\d+ C: \(credentials\)$/m);
+  assert.match(command.stderr, /^127\.0\.0\.1:\d+ C: Subject: hello$/m);
+  assert.not.match(command.stderr, /secret|AUTH PLAIN [A-Za-z0-9]/);
+  command.process.kill("SIGTERM");
+  assert.is(await command.ended(), 0);
+  assert.match(upstream.dialogue, /QUIT$/);
+  await upstream.close();
+});
+
+test("a password from a file, a unix socket upstream", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const path = join(directory, "upstream.sock");
+  writeFileSync(join(directory, "password"), "first line\nsecond line\n");
+  const upstream = await Scripted.start({ EHLO: "250-upstream.example\r\n250 AUTH PLAIN", AUTH: "235 Welcome" }, { path });
+  const command = new Command(["-n", "--upstream-user", "ann", "--upstream-password-file", join(directory, "password"), "127.0.0.1:0", `unix:${path}`]);
+  assert.match(await (await command.connect()).deliver("x"), /^250/);
+  assert.ok(upstream.dialogue.includes(Buffer.from("\0ann\0first line").toString("base64")));
+  await upstream.close();
+  rmSync(directory, { recursive: true });
+});
+
+test("PureProxy listening for all says who may relay; its own next hop it is not", async () => {
+  const command = new Command(["-n", "0.0.0.0:0", "127.0.0.1:9"]);
+  await command.listening();
+  assert.match(command.stderr, /^smtpd: listening for all hosts, but only clients on this one may relay; --allow CIDR or --relay-domain DOMAIN opens it$/m);
+  const open = new Command(["-n", "--allow", "192.0.2.0/24", "--relay-domain", "example.org", "0.0.0.0:0", "mx:example.org"]);
+  await open.listening();
+  assert.not.match(open.stderr, /relay/);
+  const port = await freePort();
+  assert.is(await refused(["-n", `127.0.0.1:${port}`, `127.0.0.1:${port}`]), `Cannot listen on 127.0.0.1:${port}: the next hop is this server itself\n`);
 });
 
 test("a port that is taken", async () => {
