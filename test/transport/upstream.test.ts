@@ -237,6 +237,26 @@ test("a refusal in the middle of the message is its reply; an acceptance there i
   }
 });
 
+test("a server that takes the message slowly holds the sender back, and gets it whole", async () => {
+  const server = await scripted();
+  const transaction = await upstream(server.address).begin(MAIL);
+  await transaction.send(RCPT);
+  await transaction.send({ type: "DATA" });
+  server.sockets[0]!.pause();
+  const block = new TextEncoder().encode("0123456789abcde\r\n".repeat(4096));
+  let blocks = 0;
+  let taken: ReturnType<Transaction["body"]>;
+  do {
+    taken = transaction.body(block);
+    blocks += 1;
+  } while (taken === undefined && blocks < 1000);
+  assert.ok(taken instanceof Promise, "there is no room left");
+  server.sockets[0]!.resume();
+  assert.is(await taken, undefined);
+  assert.is(shown((await transaction.end())[0]!), FINE.at(-1));
+  assert.is(server.messages[0]!.length, blocks * block.length);
+});
+
 test("a server that does not take the message holds the sender back, and is given up", async () => {
   const server = await scripted();
   const to = upstream(server.address, { limits: { dataBlockMs: 100 } });
