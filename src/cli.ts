@@ -7,11 +7,11 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
 import {
-  DebuggingServer, PureProxy, SMTPServer, type Address, type DebuggingServerOptions, type FormatName, type NextHop, type PureProxyOptions, type UpstreamOptions,
+  DebuggingServer, PureProxy, SMTPServer, type Address, type DebuggingServerOptions, type FormatName, type NextHop, type PureProxyOptions,
 } from "./index.js";
 import { LINE_ENDINGS } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
-import { START_TLS } from "./transport/index.js";
+import { START_TLS, written } from "./transport/index.js";
 
 const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [localhost:localport [remotehost:remoteport]]
 
@@ -87,7 +87,7 @@ async function main(args: readonly string[]): Promise<void> {
   const exitAfter = values["exit-after"] === undefined ? Infinity : number(values["exit-after"], "Invalid number of messages", 1);
   const [localSpec = "localhost:8025", remoteSpec = "localhost:25"] = positionals;
   const local = address(localSpec, "local");
-  const remote = remoteSpec.split(",").map((spec) => (spec.startsWith("mx:") && !/^mx:\d+$/.test(spec) ? spec : address(spec, "remote")));
+  const remote = remoteSpec.split(",").map(nextHop);
   const format = oneOf(values.format, Object.keys(FORMATS) as FormatName[], "Invalid format");
   const lineEndings = oneOf(values["line-endings"], LINE_ENDINGS, "Invalid line endings");
   const Server = await serverClass(values.class);
@@ -100,11 +100,14 @@ async function main(args: readonly string[]): Promise<void> {
     enableSMTPUTF8: values.smtputf8 === true,
     format,
     lineEndings,
-    trace: dialogue?.client,
+    trace: dialogue && ((peer, from, octets) => dialogue.take(peer, `${peer.address}:${peer.port}`, from, octets)),
     allow: values.allow ?? [],
     relayDomains: values["relay-domain"] ?? [],
     xPeer: values["x-peer"] === true,
-    upstream: { ...upstreamOptions(values), trace: dialogue?.upstream },
+    upstream: {
+      ...upstreamOptions(values),
+      trace: dialogue && ((target, from, octets) => dialogue.take(target, `upstream ${written(target.address)}`, from, octets)),
+    },
     accepted: () => {
       accepted += 1;
       if (accepted === exitAfter) void stop(server);
@@ -155,7 +158,7 @@ function oneOf<T extends string>(text: string, choices: readonly T[], what: stri
 type Values = ReturnType<typeof parse>["values"];
 
 /** What is said of the next hop. A password never stands on the command line, which all users of a host can read. */
-function upstreamOptions(values: Values): Omit<UpstreamOptions, "isOurs" | "log" | "lmtp"> {
+function upstreamOptions(values: Values): NonNullable<PureProxyOptions["upstream"]> {
   const { "starttls-upstream": starttls, "upstream-ca": ca, "upstream-user": user } = values;
   return {
     ...(starttls !== undefined && { starttls: oneOf(starttls, START_TLS, "Invalid --starttls-upstream") }),
@@ -179,18 +182,19 @@ function contentOf(path: string): string {
   }
 }
 
+/** An address, or mx:domain; but mx:25 is a port of a host called mx. */
+function nextHop(spec: string): NextHop {
+  const [, domain] = /^mx:(?!\d+$)(.+)$/.exec(spec) ?? [];
+  return domain === undefined ? address(spec, "remote") : `mx:${domain}`;
+}
+
 /** host:port, [host]:port, or unix:/path. */
-function address(spec: string, which: "local" | "remote"): Address {
-  if (spec.startsWith("unix:/")) return spec.slice("unix:".length);
+function address(spec: string, which: "local" | "remote"): Exclude<NextHop, `mx:${string}`> {
+  if (spec.startsWith("unix:/")) return `/${spec.slice("unix:/".length)}`;
   const [, bracketed, bare, port] = /^(?:\[([^\]]*)\]|([^:]*)):(.*)$/.exec(spec) ?? [];
   if (port === undefined) throw new Refused(`Bad ${which} spec: ${spec}`);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) throw new Refused(`Bad ${which} port: ${spec}`);
   return [(bracketed ?? bare) || "0.0.0.0", Number(port)];
-}
-
-function written(where: Address): string {
-  if (typeof where === "string") return where;
-  return where[0].includes(":") ? `[${where[0]}]:${where[1]}` : `${where[0]}:${where[1]}`;
 }
 
 /** A class by name, with or without "smtpd." in front, or from a file: ./my-server.js, ./my-server.js:Name. */

@@ -7,7 +7,7 @@
 //
 // Behind the word `client` stand settings: lmtp, limits.pipelined=2.
 
-import { Client, CLIENT_EXTENSIONS, EXPN, HELP, settings, type ClientStep, type Request, type Settings } from "../dist/protocol/index.js";
+import { Client, CLIENT_EXTENSIONS, EXPN, HELP, settings, type ClientOptions, type ClientStep, type Request } from "../dist/protocol/index.js";
 import { Scan, verb } from "../dist/protocol/syntax.js";
 import { newTransaction } from "../dist/protocol/verbs.js";
 import { isReply } from "../dist/protocol/reply.js";
@@ -19,8 +19,7 @@ export interface ClientTranscript {
   readonly file: string;
   readonly title: string;
   readonly prose: string;
-  readonly settings: Settings;
-  readonly lmtp: boolean;
+  readonly options: ClientOptions;
   readonly turns: readonly Turn[];
   readonly told: readonly string[];
 }
@@ -39,7 +38,7 @@ export function readClientTranscripts(file: string, markdown: string): ClientTra
     const title = section.slice(0, section.indexOf("\n"));
     const fences = [...section.matchAll(/^```client ?(.*)\n([^]*?)^```$/gm)];
     const prose = section.slice(title.length, fences[0]?.index);
-    return fences.map(([, options, text]) => ({ file, title, prose, ...settingsOf(options!), ...dialogue(text!) }));
+    return fences.map(([, options, text]) => ({ file, title, prose, options: optionsOf(options!), ...dialogue(text!) }));
   });
 }
 
@@ -53,8 +52,8 @@ export function playClient(transcript: ClientTranscript): number {
   return runs.length;
 }
 
-function playOnce({ settings: given, lmtp, turns, told }: ClientTranscript, segments: readonly (readonly Uint8Array[])[]): void {
-  const drive = new ClientDrive(new Client(given, { lmtp }));
+function playOnce({ options, turns, told }: ClientTranscript, segments: readonly (readonly Uint8Array[])[]): void {
+  const drive = new ClientDrive(new Client(options));
   for (const [index, { says, out }] of turns.entries()) {
     for (const segment of segments[index]!) drive.feed(segment);
     if (says !== undefined) drive.say(says);
@@ -164,11 +163,8 @@ function dialogue(text: string): Pick<ClientTranscript, "turns" | "told"> {
   return { turns, told };
 }
 
-function settingsOf(options: string): Pick<ClientTranscript, "settings" | "lmtp"> {
-  const words = options.split(" ").filter((word) => word !== "");
+function optionsOf(text: string): ClientOptions {
+  const words = text.split(" ").filter((word) => word !== "");
   const limits = words.filter((word) => word.startsWith("limits.")).map((word) => word.slice("limits.".length).split("=") as [string, string]);
-  return {
-    lmtp: words.includes("lmtp"),
-    settings: settings({ extensions: CLIENT_EXTENSIONS, limits: Object.fromEntries(limits.map(([name, value]) => [name, Number(value)])) }),
-  };
+  return { lmtp: words.includes("lmtp"), limits: Object.fromEntries(limits.map(([name, value]) => [name, Number(value)])) };
 }

@@ -3,7 +3,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CLIENT_EXTENSIONS, DEFAULT_EXTENSIONS, formatCommand, reply, settings, SMTPUTF8, type Question, type Reply, type Request } from "../dist/protocol/index.js";
+import { DEFAULT_EXTENSIONS, formatCommand, reply, settings, SMTPUTF8, type Question, type Reply, type Request } from "../dist/protocol/index.js";
 import { commandOf } from "./client-transcript.js";
 import { octetsOf } from "./drive.js";
 import { Pair, type PairOptions } from "./pair.js";
@@ -11,7 +11,6 @@ import { random } from "./splits.js";
 
 const test = suite("pair");
 
-const OURS = settings({ extensions: CLIENT_EXTENSIONS });
 const PEERS: { readonly [name: string]: PairOptions["server"] } = {
   "with all extensions": settings({ extensions: [...DEFAULT_EXTENSIONS, SMTPUTF8] }),
   "without any": settings({ extensions: [] }),
@@ -41,7 +40,7 @@ for (const [name, server] of Object.entries(PEERS)) {
     let tried = 0;
     let taken = 0;
     for (const order of orders(DEPTH)) {
-      const pair = new Pair({ server, client: OURS, answer });
+      const pair = new Pair({ server, answer });
       for (const command of order) {
         tried += 1;
         if (step(pair, command)) taken += 1;
@@ -55,7 +54,7 @@ for (const [name, server] of Object.entries(PEERS)) {
 
 test("every order, as far as it may be said at once", () => {
   for (const order of orders(DEPTH - 1)) {
-    const pair = new Pair({ server: PEERS["with all extensions"]!, client: OURS, answer });
+    const pair = new Pair({ server: PEERS["with all extensions"]!, answer });
     pair.post(commandOf("EHLO x"));
     pair.settle();
     for (const command of order) {
@@ -73,7 +72,7 @@ test("every order, as far as it may be said at once", () => {
 test("random sessions, with messages, in single octets", () => {
   const chance = random(3);
   for (let session = 0; session < 300; session++) {
-    const pair = new Pair({ server: PEERS["with all extensions"]!, client: OURS, answer, cut: true });
+    const pair = new Pair({ server: PEERS["with all extensions"]!, answer, cut: true });
     const order: Request[] = [commandOf("EHLO x")];
     for (let index = 0; index < 12; index++) order.push(COMMANDS[chance(COMMANDS.length)]!);
     for (const command of order) {
@@ -84,7 +83,7 @@ test("random sessions, with messages, in single octets", () => {
 });
 
 test("a message is whole at the other end, however it is cut", () => {
-  const pair = new Pair({ server: PEERS["with all extensions"]!, client: OURS });
+  const pair = new Pair({ server: PEERS["with all extensions"]! });
   for (const line of ["EHLO x", "MAIL FROM:<a@b> SIZE=20 BODY=8BITMIME", "RCPT TO:<c@d>", "RCPT TO:<e@d>", "DATA"]) {
     assert.ok(pair.post(commandOf(line)), line);
     pair.settle();
@@ -95,12 +94,12 @@ test("a message is whole at the other end, however it is cut", () => {
 });
 
 test("SMTPUTF8, where it was offered and asked for", () => {
-  const pair = new Pair({ server: PEERS["with all extensions"]!, client: OURS });
+  const pair = new Pair({ server: PEERS["with all extensions"]! });
   for (const line of ["EHLO x", "MAIL FROM:<jürgen@example.com> SMTPUTF8", "RCPT TO:<δοκιμή@παράδειγμα>"]) {
     assert.ok(pair.post(commandOf(line)), line);
     pair.settle();
   }
-  const plain = new Pair({ server: PEERS["without any"]!, client: OURS });
+  const plain = new Pair({ server: PEERS["without any"]! });
   plain.post(commandOf("EHLO x"));
   plain.settle();
   assert.not.ok(plain.post(commandOf("MAIL FROM:<jürgen@example.com> SMTPUTF8")));

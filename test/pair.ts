@@ -4,7 +4,6 @@ import { Client, Server, type Question, type Reply, type Request, type Settings 
 
 export interface PairOptions {
   readonly server: Settings;
-  readonly client: Settings;
   /** What the server's application says to a question; undefined for the usual. */
   readonly answer?: (question: Question) => Reply | undefined;
   /** What goes over the wire is cut into single octets. */
@@ -25,7 +24,7 @@ export class Pair {
   constructor(options: PairOptions) {
     this.#options = options;
     this.server = new Server(options.server);
-    this.client = new Client(options.client);
+    this.client = new Client();
     this.settle();
   }
 

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, TLSSocket } from "node:tls";
-import type { Address } from "../dist/index.js";
+import type { NextHop } from "../dist/index.js";
 
 /**
  * What is said to a verb, to "connect", to the end of the data (".") or to the first octets of the data ("body"): lines without their
@@ -48,9 +48,9 @@ export class Scripted {
     return scripted;
   }
 
-  get address(): Address {
+  get address(): Exclude<NextHop, `mx:${string}`> {
     const address = this.#server.address() as { port: number } | string;
-    return typeof address === "string" ? address : ["127.0.0.1", address.port];
+    return typeof address === "string" ? `/${address.slice(1)}` : ["127.0.0.1", address.port];
   }
 
   /** All that was said, connections apart by "|", lines by ", ". */

@@ -4,23 +4,35 @@
 import { CR, LF, octetsOf } from "./bytes.js";
 import type { Rcpt, Request } from "./command.js";
 import { encoder, endOfData, stuff, type Encoder } from "./data.js";
-import type { Row, Settings, Terms } from "./extension.js";
-import { CLIENT_EXTENSIONS, compose, offered, offersOf, settings as makeSettings, sizeOffered, type Offers } from "./grammar.js";
+import type { Extension, Row, Settings, Terms } from "./extension.js";
+import { agreed, CLIENT_EXTENSIONS, NO_OFFERS, offersOf, settings, type Offers } from "./grammar.js";
 import { Input } from "./input.js";
+import type { Limits } from "./limits.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
-import type { Asking, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
+import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
 import { newTransaction, writeCommand } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const HANDSHAKE = { type: "handshake" } as const;
 const NOTHING: Wait = { for: "nothing", ms: Infinity };
 
+/** RFC 2033 §4.1: LHLO takes the place of EHLO and HELO. */
+const HELLOS = { smtp: ["EHLO", "HELO"], lmtp: ["LHLO"] } as const;
+
+export interface ClientOptions {
+  /** What is made use of where the peer offers it; if not given, all that clients know. */
+  readonly extensions?: readonly Extension[];
+  readonly limits?: Partial<Limits>;
+  /** LMTP: LHLO, and one final reply for each accepted recipient. */
+  readonly lmtp?: boolean;
+}
+
 export class Client {
   readonly #settings: Settings;
   readonly #lmtp: boolean;
   readonly #terms: Terms;
-  readonly #conversation: Conversation<Asking>;
+  readonly #conversation: Conversation<ClientQuestion>;
   readonly #input = new Input();
   readonly #reader = new ReplyReader();
   /** Octets of the reply that is being read. */
@@ -33,16 +45,15 @@ export class Client {
   #offers: Offers | undefined;
   #recipients: Rcpt[] = [];
   #handshake = false;
-  /** Of the replies to a message, how many have come. */
-  #finals = 0;
+  /** LMTP: some of the replies to a message have come, and some not yet. */
+  #deliveryBegun = false;
   #loss: Loss | undefined;
   #wait: Wait | undefined;
 
-  /** The settings' extensions are those it makes use of where the peer offers them. */
-  constructor(settings: Settings = makeSettings({ extensions: CLIENT_EXTENSIONS }), { lmtp = false } = {}) {
-    this.#settings = settings;
+  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false }: ClientOptions = {}) {
+    this.#settings = settings({ extensions, limits });
     this.#lmtp = lmtp;
-    this.#terms = { ...settings, grammar: compose([], settings.limits), hello: undefined, transaction: newTransaction() };
+    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction() };
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }
@@ -77,11 +88,13 @@ export class Client {
    * first (RFC 2920 §3.1). After the session's end it does nothing.
    */
   send(command: Request): void {
-    if (!this.#maySpeak()) return;
+    this.#loseIfUnasked();
+    if (this.state === "closed") return;
     const newest = this.#conversation.newest;
     if (newest !== undefined && this.#row(newest).endsGroup === true) throw new Error(`the reply to ${newest.type} has to come first`);
     if (this.#handshake) throw new Error("the handshake has to come first");
-    if (command.type === (this.#lmtp ? "EHLO" : "LHLO")) throw new Error(`${command.type} is not said here (RFC 2033 §4.1)`);
+    const foreign: readonly string[] = HELLOS[this.#lmtp ? "smtp" : "lmtp"];
+    if (foreign.includes(command.type)) throw new Error(`${command.type} is not said here (RFC 2033 §4.1)`);
     const text = writeCommand(command, this.#terms);
     this.#conversation.ask(command);
     if (command.type === "MAIL") this.#terms.transaction = newTransaction(command);
@@ -95,16 +108,18 @@ export class Client {
    */
   body(chunk: Uint8Array): void {
     if (this.state === "closed") return;
-    if (this.#recipients.length === 0) throw new Error("nobody is there to take the message");
-    this.#send(stuff(this.#open(), chunk));
+    const encoding = this.#open();
+    if (this.#recipients.length === 0) throw new Error("no recipient was accepted");
+    this.#send(stuff(encoding, chunk));
   }
 
   /**
-   * The message is whole. Say it too where 354 came though all recipients were refused (RFC 2920 §3.1): nothing was sent then,
+   * The message is whole. Call it also when 354 came though all recipients were refused (RFC 2920 §3.1): nothing was sent then,
    * and nothing is delivered.
    */
   endBody(): void {
-    if (!this.#maySpeak()) return;
+    this.#loseIfUnasked();
+    if (this.state === "closed") return;
     this.#send(endOfData(this.#open()));
     this.#encoder = undefined;
     for (const question of this.#endOfData()) this.#conversation.ask(question);
@@ -120,16 +135,18 @@ export class Client {
     for (;;) {
       if (this.state === "closed") return this.#loss === undefined ? { type: "close" } : { type: "close", loss: this.#loss };
       const step = this.#handshake ? this.#beforeHandshake() : this.#read(); // what came is judged by what was asked by then
-      if (step === NEED_INPUT) return this.#takeOutput() ?? this.#dry();
+      if (step === NEED_INPUT) return this.#takeOutput() ?? NEED_INPUT;
       if (step !== undefined) return step;
     }
   }
 
-  /** The handshake is done: all that was known of the peer is forgotten (RFC 3207 §4.2). */
+  /** The handshake is done: all that was known of the peer is forgotten (RFC 3207 §4.2). Throws where there was none to do. */
   secured(): void {
+    if (this.state === "closed") return;
+    if (!this.#handshake) throw new Error("there was no handshake to do");
     this.#handshake = false;
     this.#wait = undefined;
-    this.#agree(undefined);
+    this.#apply(undefined);
   }
 
   /** The peer is gone, or sends no more. */
@@ -142,10 +159,9 @@ export class Client {
     this.#lose({ why: "timed out" });
   }
 
-  /** Whether the session goes on. Octets that came while nothing was asked for are no answer to what is said now. */
-  #maySpeak(): boolean {
-    if (this.owed === 0 && this.#replyBegun) this.#lose({ why: "unasked reply" });
-    return this.state !== "closed";
+  /** Octets that came while nothing was asked are no answer to what is said now: half a reply there ends the session. */
+  #loseIfUnasked(): void {
+    if (this.owed === 0 && (this.#reader.begun || this.#input.begun > 0)) this.#lose({ why: "unasked reply" });
   }
 
   #open(): Encoder {
@@ -183,18 +199,9 @@ export class Client {
     return Math.max(0, most - this.#sent);
   }
 
-  /** Questions that have left, and wait for their reply. */
+  /** How many questions have left, and wait for their reply. */
   get #sent(): number {
     return this.owed - this.#unsent.length;
-  }
-
-  #dry(): ClientStep {
-    this.#input.release();
-    return NEED_INPUT;
-  }
-
-  get #replyBegun(): boolean {
-    return this.#reader.begun || this.#input.begun > 0;
   }
 
   /** RFC 3207 §5: whatever is there already was not said by the one that the handshake will show. */
@@ -206,7 +213,7 @@ export class Client {
     const most = this.#settings.limits.replyOctets - this.#replyOctets;
     const found = this.#input.findLine(most, true);
     if (found === "dry" && this.#input.begun > most) return this.#lose({ why: "reply too long" });
-    if (found === "dry") return NEED_INPUT;
+    if (found === "dry") return this.#input.release(), NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
     const { line, lineFrom, lineTo } = this.#input;
     const end = line[lineTo - 2] === CR && line[lineTo - 1] === LF ? lineTo - 2 : lineTo - 1;
@@ -224,30 +231,31 @@ export class Client {
   }
 
   #answered(reply: Reply): ClientStep | undefined {
-    const early = this.#sent === 0 && this.state === "data" && reply.code >= 400;
-    if (early || reply.code === 421) return this.#lose({ why: "refused", reply }); // §3.8, §4.2.4
+    const inMessage = this.#sent === 0 && this.state === "data";
+    if (reply.code === 421 || (inMessage && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; what else would it refuse?
     if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
     const to = this.#conversation.oldest!;
-    const nobody = this.#lmtp && to.type === "DATA" && reply.code < 400 && this.#recipients.length === 0; // no reply would follow
-    if (nobody || !this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
+    const toNobody = to.type === "DATA" && reply.code < 400 && this.#recipients.length === 0;
+    if (this.#lmtp && toNobody) return this.#lose({ why: "unexpected reply" }); // RFC 2033 §4.2: no reply to the message would ever come
+    if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     this.#conversation.answer(reply.code);
     this.#wait = undefined;
     if (severityOf(reply.code) < 4) this.#agreed(to, reply);
     if (!inTransaction(this.state)) this.#recipients = [];
-    this.#finals = to.type === "delivery" ? this.#finals + 1 : 0;
+    this.#deliveryBegun = to.type === "delivery";
     return { type: "reply", to, reply };
   }
 
   /** What a positive reply makes true. */
-  #agreed(to: Asking, reply: Reply): void {
+  #agreed(to: ClientQuestion, reply: Reply): void {
     switch (to.type) {
       case "EHLO":
       case "LHLO":
         this.#terms.hello = { type: "EHLO", domain: to.domain };
-        return this.#agree(offersOf(reply));
+        return this.#apply(offersOf(reply));
       case "HELO":
         this.#terms.hello = { type: "HELO", domain: to.domain };
-        return this.#agree(undefined);
+        return this.#apply(undefined);
       case "STARTTLS":
         this.#handshake = true;
         return;
@@ -260,12 +268,10 @@ export class Client {
   }
 
   /** From here on the conversation has the grammar of what both ends can do. */
-  #agree(offers: Offers | undefined): void {
-    const { grammar, limits } = this.#settings;
+  #apply(offers: Offers | undefined): void {
     this.#offers = offers;
-    const agreed = compose(offered(grammar.extensions.values(), offers ?? new Map()), limits);
-    Object.assign(this.#terms, { grammar: agreed, limits: { ...limits, messageOctets: sizeOffered(offers ?? new Map()) } } satisfies Partial<Settings>);
-    this.#conversation.transitions = agreed.transitions;
+    Object.assign(this.#terms, agreed(this.#settings, offers ?? NO_OFFERS));
+    this.#conversation.transitions = this.#terms.grammar.transitions;
   }
 
   #lose(loss: Loss): undefined {
@@ -281,12 +287,12 @@ export class Client {
   #newWait(): Wait {
     const { limits } = this.#settings;
     const asked = this.#conversation.oldest;
-    if (this.#finals > 0 && asked !== undefined) return { for: "reply", ms: limits.deliveryMs };
+    if (this.#deliveryBegun && asked !== undefined) return { for: "reply", ms: limits.deliveryReplyMs };
     if (asked !== undefined) return { for: "reply", ms: limits[this.#row(asked).within?.reply ?? "replyMs"] };
     return this.#encoder === undefined ? NOTHING : { for: "data", ms: limits.dataBlockMs };
   }
 
-  #row({ type }: Asking): Row {
+  #row({ type }: ClientQuestion): Row {
     return this.#terms.grammar.rows.get(type)!;
   }
 }

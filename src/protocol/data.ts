@@ -175,16 +175,20 @@ export function encoder(): Encoder {
  * a line, or of the message (§2.3.8: neither is ever sent). A view where there is nothing to do, a copy otherwise.
  */
 export function stuff(state: Encoder, octets: Uint8Array): Uint8Array {
-  const copy = new Copy(octets.length * 2 + 1);
+  const copy = new Copy(octets.length * 2 + 1); // twice as many at the most, and one more where a CR was left behind: CR | "." is CR | LF ".."
   let { position } = state;
   let copiedTo = 0;
   for (let at = 0; at < octets.length; at++) {
-    const octet = octets[at]!;
+    let octet = octets[at]!;
+    if (position === "text") {
+      while (octet !== CR && octet !== LF && ++at < octets.length) octet = octets[at]!;
+      if (at === octets.length) break;
+    }
     const added = missing(position, octet);
-    if (added !== 0) {
+    if (added !== undefined) {
       copy.add(octets, copiedTo, at).push(added);
       copiedTo = at;
-      if (added === LF && octet === DOT) copy.push(DOT);
+      if (added === LF && octet === DOT) copy.push(DOT); // the LF has begun a line
     }
     position = octet === LF ? "line" : octet === CR ? "cr" : "text";
   }
@@ -192,11 +196,11 @@ export function stuff(state: Encoder, octets: Uint8Array): Uint8Array {
   return copy.content(octets, copiedTo, octets.length);
 }
 
-/** What has to stand in front of an octet: LF behind a CR that has none, CR in front of a bare LF, the second dot. 0 is nothing. */
-function missing(position: Encoder["position"], octet: number): number {
-  if (position === "cr") return octet === LF ? 0 : LF;
+/** What has to stand in front of an octet: LF behind a CR that has none, CR in front of a bare LF, the second dot. */
+function missing(position: Encoder["position"], octet: number): number | undefined {
+  if (position === "cr") return octet === LF ? undefined : LF;
   if (octet === LF) return CR;
-  return octet === DOT && position === "line" ? DOT : 0;
+  return octet === DOT && position === "line" ? DOT : undefined;
 }
 
 /** What ends the mail data: what the last line lacks of its CRLF, a dot, CRLF (§4.1.1.4). */

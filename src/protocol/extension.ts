@@ -11,6 +11,9 @@ export interface Asked {
   readonly type: string;
 }
 
+/** The name of a limit that is a time. */
+type Milliseconds = keyof Limits & `${string}Ms`;
+
 /** A verb. The parser, the formatter, HELP, the default reply and the grouping are its columns. */
 export interface Row<A extends Asked = Asked> {
   /** For HELP and the 501 text. */
@@ -30,7 +33,7 @@ export interface Row<A extends Asked = Asked> {
   /** RFC 2920 §3.1: it is the last of a pipelined group, so its reply lets the whole group's replies go. */
   readonly endsGroup?: true;
   /** The limits for how long it may take: the application's answer here, the peer's reply there. `answerMs`, `replyMs` if not said. */
-  readonly within?: { readonly answer?: "startAnswerMs" | "acceptMs"; readonly reply?: "startMailMs" | "endOfDataMs" | "resetMs" | "partingMs" };
+  readonly within?: { readonly answer?: Milliseconds; readonly reply?: Milliseconds };
   /** It may be asked while another such is still owed its reply. */
   readonly commutes?: true;
   /** Where an extension's verb is allowed; without it wherever a command is, changing nothing. */
@@ -61,7 +64,7 @@ export interface Extension {
   readonly needs?: readonly string[];
 }
 
-/** The look-up tables of a composed set of extensions (grammar.ts); made once, shared by all connections. */
+/** The look-up tables of a composed set of extensions (grammar.ts); shared by all connections that have agreed on the same. */
 export interface Grammar {
   readonly extensions: ReadonlyMap<string, Extension>;
   readonly rows: ReadonlyMap<string, Row>;

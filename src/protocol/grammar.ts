@@ -1,4 +1,5 @@
-// Composes extensions into the look-up tables of a conversation, once (RFC 5321 §2.2).
+// Composes extensions into the look-up tables of a conversation (RFC 5321 §2.2): for all that an end can do, once; and for what two
+// ends agree on.
 
 import type { Extension, Grammar, Parameter, Row, Settings } from "./extension.js";
 import { AUTH } from "./extensions/auth.js";
@@ -53,8 +54,16 @@ export function offersOf({ lines }: Reply): Offers {
   return offers;
 }
 
+export const NO_OFFERS: Offers = new Map();
+
+/** What both ends can do, at the sending end: the tables for what the other offers, and its SIZE. */
+export function agreed(ours: Settings, theirs: Offers): Settings {
+  const limits = { ...ours.limits, messageOctets: sizeOffered(theirs) };
+  return { ...ours, limits, grammar: compose(offered(ours.grammar.extensions.values(), theirs), limits) };
+}
+
 /** Of what this end knows, what the other offers: each extension with all that it needs. */
-export function offered(known: Iterable<Extension>, offers: Offers): Extension[] {
+function offered(known: Iterable<Extension>, offers: Offers): Extension[] {
   return [...known].filter(({ keyword, needs = [] }) => [keyword, ...needs].every((each) => offers.has(each)));
 }
 

@@ -1,9 +1,9 @@
 // The engine: everything an application needs of it. Runs wherever there is JavaScript with TextEncoder and TextDecoder.
 
 export { Server } from "./server.js";
-export { Client } from "./client.js";
+export { Client, type ClientOptions } from "./client.js";
 export type {
-  Abort, AbortReason, Answered, Asking, Body, ClientStep, Connect, EndOfData, Irregularity, Loss, Message, Output, Question, Step, Wait,
+  Abort, AbortReason, Answered, Body, ClientQuestion, ClientStep, Connect, EndOfData, Irregularity, Loss, Message, Output, Question, Step, Wait,
 } from "./step.js";
 export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
 export { badSyntax, formatCommand, formatParameters, parameterTexts } from "./verbs.js";

@@ -38,19 +38,21 @@ export interface Limits {
   /** For the application to answer a command: the client gives up after five minutes (§4.5.3.2.2, §4.5.3.2.3). */
   readonly answerMs: number;
   /** For the application to answer DATA: the client gives up after two (§4.5.3.2.4). */
-  readonly startAnswerMs: number;
+  readonly dataAnswerMs: number;
   /** For the application to answer a message: here the client gives up after ten (§4.5.3.2.6). */
-  readonly acceptMs: number;
+  readonly messageAnswerMs: number;
   /** The sending end, for the greeting and the reply to a command (§4.5.3.2.1 to 3). */
   readonly replyMs: number;
   /** For the reply to DATA (§4.5.3.2.4). */
-  readonly startMailMs: number;
+  readonly dataReplyMs: number;
   /** For the reply to a message (§4.5.3.2.6). */
-  readonly endOfDataMs: number;
+  readonly messageReplyMs: number;
+  /** For the reply to QUIT: nothing hangs on it any more. */
+  readonly quitReplyMs: number;
   /** For the reply to RSET: there is nothing to think about, and it is how an idle connection shows that it lives. */
-  readonly resetMs: number;
+  readonly rsetReplyMs: number;
   /** LMTP, for each further reply to a message: some peers give one where RFC 2033 §4.2 asks for one a recipient. */
-  readonly deliveryMs: number;
+  readonly deliveryReplyMs: number;
 }
 
 export const LIMITS: Limits = {
@@ -72,11 +74,12 @@ export const LIMITS: Limits = {
   messageMs: 3_600_000,
   partingMs: 2_000,
   answerMs: 270_000,
-  startAnswerMs: 100_000,
-  acceptMs: 540_000,
+  dataAnswerMs: 100_000,
+  messageAnswerMs: 540_000,
   replyMs: 300_000,
-  startMailMs: 120_000,
-  endOfDataMs: 600_000,
-  resetMs: 20_000,
-  deliveryMs: 60_000,
+  dataReplyMs: 120_000,
+  messageReplyMs: 600_000,
+  quitReplyMs: 2_000,
+  rsetReplyMs: 20_000,
+  deliveryReplyMs: 60_000,
 };

@@ -65,9 +65,9 @@ export interface Wait {
 export interface EndOfData { readonly type: "message" | "delivery"; readonly recipient?: Rcpt }
 
 /** What the sending end waits for a reply to. */
-export type Asking = Request | Connect | EndOfData;
+export type ClientQuestion = Request | Connect | EndOfData;
 /** The reply to what was sent, in the order of sending; to "connect" it is the greeting. */
-export interface Answered { readonly type: "reply"; readonly to: Asking; readonly reply: Reply }
+export interface Answered { readonly type: "reply"; readonly to: ClientQuestion; readonly reply: Reply }
 /** Why a session ended before its time. */
 export interface Loss {
   readonly why: "closed" | "timed out" | "refused" | "unasked reply" | "unexpected reply" | "malformed reply" | "reply too long" | "octets behind STARTTLS";

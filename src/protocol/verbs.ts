@@ -95,12 +95,12 @@ export const COMMANDS = {
       terms.transaction.recipients.push(command);
     },
   } satisfies Row<Rcpt>,
-  DATA: { ...withoutArgument("DATA", () => REPLIES.startMail), endsGroup: true, within: { answer: "startAnswerMs", reply: "startMailMs" } },
-  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "resetMs" } },
+  DATA: { ...withoutArgument("DATA", () => REPLIES.startMail), endsGroup: true, within: { answer: "dataAnswerMs", reply: "dataReplyMs" } },
+  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "rsetReplyMs" } },
   QUIT: {
     ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
     endsGroup: true,
-    within: { reply: "partingMs" },
+    within: { reply: "quitReplyMs" },
   },
   NOOP: { ...withString("NOOP", "NOOP [SP string]", () => REPLIES.ok, false), endsGroup: true },
   VRFY: { ...withString("VRFY", "VRFY string", () => REPLIES.cannotVerify, true), endsGroup: true },
@@ -114,8 +114,8 @@ export const COMMANDS = {
   LHLO: { ...NOT_IMPLEMENTED, format: ({ domain }) => `LHLO ${domain}`, noEnhancedCode: true } satisfies Row<Lhlo>,
 
   connect: { endsGroup: true, noEnhancedCode: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
-  message: { ok: () => REPLIES.accepted, within: { answer: "acceptMs", reply: "endOfDataMs" } },
-  delivery: { ok: () => REPLIES.accepted, within: { answer: "acceptMs", reply: "endOfDataMs" } },
+  message: { ok: () => REPLIES.accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
+  delivery: { ok: () => REPLIES.accepted, within: { reply: "messageReplyMs" } },
   response: { ...NOT_IMPLEMENTED, format: ({ text }) => text } satisfies Row<ChallengeResponse>,
 } as const satisfies { readonly [type: string]: Row<any> };
 

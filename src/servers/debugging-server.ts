@@ -1,6 +1,6 @@
 // Prints each message and discards it.
 
-import type { Answer, Address, NextHop, Peer } from "../transport/index.js";
+import type { Answer, Address, Peer } from "../transport/index.js";
 import { FORMATS, type FormatName } from "./formats.js";
 import { SMTPServer, type MessageOptions, type SMTPServerOptions } from "./smtp-server.js";
 import { standardOutput, type Output } from "./standard-output.js";
@@ -18,7 +18,7 @@ export class DebuggingServer extends SMTPServer {
   /** Messages are formatted and written one after the other: what a slow output costs is one message's room. */
   #printed: Promise<unknown> = Promise.resolve();
 
-  constructor(localaddr: Address, remoteaddr?: NextHop | readonly NextHop[], options: DebuggingServerOptions = {}) {
+  constructor(localaddr: Address, remoteaddr?: Address | readonly Address[], options: DebuggingServerOptions = {}) {
     super(localaddr, remoteaddr, { ...options, decodeData: false });
     this.#format = options.format ?? "text";
     this.#output = options.output ?? standardOutput();

@@ -2,10 +2,10 @@
 // the body streams through, and nothing is kept, so nothing can be lost.
 
 import { relayed, reply, type Hello, type Mail, type Offers, type Settings } from "../protocol/index.js";
-import { Upstream, type Address, type NextHop, type Peer, type Session, type Transaction, type UpstreamOptions } from "../transport/index.js";
-import { isAmong, isPublic, Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
+import { isLoopback, reaches, Upstream, type Address, type NextHop, type Peer, type Session, type Transaction, type UpstreamOptions } from "../transport/index.js";
+import { Hops, receivedLine } from "./received.js";
+import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
-import { Hops, receivedLine } from "./trace.js";
 
 /** Octets pass through as they are: there is nothing to decode, nor to hold in memory. */
 export interface PureProxyOptions extends Omit<SMTPServerOptions, "decodeData" | "memoryLimit" | "enableSMTPUTF8">, RelayingOptions {
@@ -19,10 +19,8 @@ const MAX_HOPS = 100;
 const GOING_ROUND = reply(554, "5.4.6", "Too many hops", "RFC 5321 §6.3");
 /** RFC 2045 §2.7, §2.8: neither 7bit nor 8bit. What drops it on the way may then see an end of data that was none. */
 const NUL_IN_DATA = reply(554, "5.6.0", "Mail data holds a NUL", "RFC 2045 §2.8");
-/** Upstream has to answer, or to be given up, before our own patience ends, and the client's after it. */
+/** Upstream has to answer, or to be given up, before our own patience ends, which itself ends before the client's. */
 const SHARE = 0.9;
-
-const encoder = new TextEncoder();
 
 export class PureProxy extends SMTPServer {
   readonly #upstream: Upstream;
@@ -39,14 +37,15 @@ export class PureProxy extends SMTPServer {
     super(localaddr, remoteaddr, { ...options, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
-    const { answerMs, acceptMs, dataBlockMs, startAnswerMs } = this.settings.limits;
+    const { answerMs, dataAnswerMs, messageAnswerMs, dataBlockMs } = this.settings.limits;
+    const ours = { replyMs: answerMs, dataReplyMs: dataAnswerMs, messageReplyMs: messageAnswerMs, dataBlockMs };
     this.#upstream = new Upstream(remoteaddr, {
       hostname: this.settings.hostname,
       extensions: options.extensions ?? [],
       beginMs: answerMs * SHARE,
       ...options.upstream,
-      limits: { replyMs: answerMs * SHARE, startMailMs: startAnswerMs * SHARE, endOfDataMs: acceptMs * SHARE, dataBlockMs: dataBlockMs * SHARE, ...options.upstream?.limits },
-      isOurs: (address) => isAmong(address, this.#addresses),
+      limits: { ...Object.fromEntries(Object.entries(ours).map(([name, ms]) => [name, ms * SHARE])), ...options.upstream?.limits },
+      isOurs: (address) => this.#addresses.some((own) => reaches(address, own)),
       log: (line) => this.log(line),
     });
     this.#listening = this.#listen();
@@ -59,12 +58,12 @@ export class PureProxy extends SMTPServer {
 
   override async close(): Promise<void> {
     await super.close();
-    this.#upstream.close();
+    await this.#upstream.close();
   }
 
   override session(peer: Peer): Session {
     const trusted = this.#relaying.trusts(peer);
-    if (!trusted && this.#relaying.closed) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
+    if (!trusted && this.#relaying.onlyThisHost) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
     let hello: Hello;
     let mail: Mail;
     let transaction: Transaction | undefined;
@@ -84,19 +83,19 @@ export class PureProxy extends SMTPServer {
         return transaction.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {
-        if (!trusted && !this.#relaying.leadsHome(forwardPath)) return RELAYING_DENIED;
-        return transaction!.send({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // Appendix C: it is not followed
+        if (!trusted && !this.#relaying.isRelayDomain(forwardPath)) return RELAYING_DENIED;
+        return transaction!.rcpt({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // Appendix C: it is not followed
       },
-      DATA: async (command) => {
-        const given = await transaction!.send(command);
+      DATA: async () => {
+        const given = await transaction!.data();
         hops = new Hops();
-        if (given.code < 400) void transaction!.body(encoder.encode(this.#trace(peer, hello, mail)));
+        if (given.code < 400) void transaction!.body(Buffer.from(this.#inFront(peer, hello, mail)));
         return given;
       },
       body: (chunk) => {
         hops.pass(chunk);
         if (hops.count > MAX_HOPS) return GOING_ROUND;
-        return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).includes(0) ? NUL_IN_DATA : transaction!.body(chunk);
+        return chunk.includes(0) ? NUL_IN_DATA : transaction!.body(chunk);
       },
       message: async () => (await transaction!.end())[0],
       abort: () => transaction?.abort(),
@@ -115,7 +114,7 @@ export class PureProxy extends SMTPServer {
     return this.#offered.ours;
   }
 
-  #trace(peer: Peer, hello: Hello, mail: Mail): string {
+  #inFront(peer: Peer, hello: Hello, mail: Mail): string {
     const received = receivedLine(peer, hello, mail, this.settings.hostname, new Date());
     return this.#xPeer ? `${received}X-Peer: ${peer.address}\r\n` : received;
   }
@@ -126,7 +125,7 @@ export class PureProxy extends SMTPServer {
       await this.close();
       throw new Error("the next hop is this server itself");
     }
-    if (this.#relaying.closed && this.#addresses.some(isPublic)) {
+    if (this.#relaying.onlyThisHost && !this.#addresses.every(isLoopback)) {
       this.log("listening for all hosts, but only clients on this one may relay; --allow CIDR or --relay-domain DOMAIN opens it");
     }
     return this.#addresses;

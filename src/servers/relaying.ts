@@ -1,9 +1,8 @@
-// Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.1), and from sending to itself.
+// Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.1).
 
 import { BlockList, isIP } from "node:net";
-import { networkInterfaces } from "node:os";
 import { reply, type Path } from "../protocol/index.js";
-import { isLoopback, type Address, type Peer } from "../transport/index.js";
+import { isLoopback, type Peer } from "../transport/index.js";
 
 export interface RelayingOptions {
   /** Networks whose clients may relay, besides this host's own: "192.0.2.0/24", "2001:db8::/32", "192.0.2.7". */
@@ -18,29 +17,29 @@ export class Relaying {
   readonly #networks = new BlockList();
   readonly #domains: readonly string[];
   /** Nothing was opened: only clients on this host may relay. */
-  readonly closed: boolean;
+  readonly onlyThisHost: boolean;
 
   /** Throws RangeError for what is no network. */
   constructor({ allow = [], relayDomains = [] }: RelayingOptions) {
     for (const network of allow) this.#allow(network);
     this.#domains = relayDomains.map((domain) => domain.toLowerCase());
-    this.closed = allow.length === 0 && relayDomains.length === 0;
+    this.onlyThisHost = allow.length === 0 && relayDomains.length === 0;
   }
 
   /** Whether a client may relay to anywhere. One on a unix socket has been let in by the file system. */
-  trusts({ address }: Peer): boolean {
+  trusts({ address, port }: Peer): boolean {
     const version = isIP(address);
-    return version === 0 || isLoopback(address) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
+    return version === 0 || isLoopback([address, port]) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
   }
 
   /** Whether anybody may send there. §4.5.1: "Postmaster" alone, too, where there are domains that mail is taken for. */
-  leadsHome({ domain }: Path): boolean {
+  isRelayDomain({ domain }: Path): boolean {
     if (domain === "") return this.#domains.length > 0;
     const name = domain.toLowerCase();
     return this.#domains.some((each) => (each.startsWith(".") ? name.endsWith(each) : name === each));
   }
 
-  /** "Everybody's address/bits", or an address alone. */
+  /** An address and, behind a slash, how many of its bits count; or an address alone. */
   #allow(network: string): void {
     const [address = "", bits, ...rest] = network.split("/");
     const version = isIP(address);
@@ -49,28 +48,4 @@ export class Relaying {
     if (version === 0 || prefix > most || rest.length > 0) throw new RangeError(`"${network}" is no network`);
     this.#networks.addSubnet(address, prefix, version === 6 ? "ipv6" : "ipv4");
   }
-}
-
-/** Whether other hosts can connect there. */
-export function isPublic(address: Address): boolean {
-  return typeof address !== "string" && !isLoopback(address[0]);
-}
-
-/** Whether an address is one of those that are listened on, "all" (0.0.0.0, ::) included. */
-export function isAmong(address: Address, listening: readonly Address[]): boolean {
-  return listening.some((own) => {
-    if (typeof own === "string" || typeof address === "string") return own === address;
-    if (own[1] !== address[1]) return false;
-    const all = own[0] === "0.0.0.0" || own[0] === "::";
-    return own[0] === address[0] || (all && isThisHosts(address[0]));
-  });
-}
-
-function isThisHosts(ip: string): boolean {
-  return isLoopback(ip) || isUnspecified(ip) || Object.values(networkInterfaces()).some((each) => each?.some(({ address }) => address === ip));
-}
-
-/** To connect to 0.0.0.0 is to connect to this host. */
-function isUnspecified(ip: string): boolean {
-  return ip === "0.0.0.0" || ip === "::";
 }

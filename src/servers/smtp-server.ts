@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import {
   DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
 } from "../protocol/index.js";
-import { Listener, visible, type Address, type Answer, type Eventually, type NextHop, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
+import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
 import { Octets } from "./octets.js";
 
 export interface SMTPServerOptions {
@@ -59,7 +59,7 @@ export class NotImplementedError extends Error {
 
 export class SMTPServer implements Strategy, AsyncDisposable {
   readonly _localaddr: Address;
-  readonly _remoteaddr: NextHop | readonly NextHop[] | undefined;
+  readonly _remoteaddr: Address | readonly Address[] | undefined;
   protected readonly options: SMTPServerOptions;
   /** What the engine of each connection is made with. */
   protected readonly settings: Settings;
@@ -68,7 +68,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
   #held = 0;
 
   /** Listens on construction. Addresses are [host, port]; port 0 is any that is free. The base does not use `remoteaddr`. */
-  constructor(localaddr: Address, remoteaddr?: NextHop | readonly NextHop[], options: SMTPServerOptions = {}) {
+  constructor(localaddr: Address, remoteaddr?: Address | readonly Address[], options: SMTPServerOptions = {}) {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;

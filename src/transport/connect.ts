@@ -1,16 +1,18 @@
-// The way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing rejects:
-// where the next hop cannot be had, the answer is a 451 that says why.
+// Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
+// rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { CLIENT_EXTENSIONS, settings, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
-import { introduce, type Introduction } from "./introduce.js";
-import { Link, trouble, type LinkOptions, type TlsOptions } from "./link.js";
-import { isExchange, OURSELVES, targetsOf, type NextHop, type Resolver } from "./next-hop.js";
-import type { Address } from "./node.js";
-import { fitting, NO_OFFERS, Transaction } from "./transaction.js";
+import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
+import { written, type Address } from "./address.js";
+import { inTime } from "./in-time.js";
+import { introduce, type IntroductionOptions } from "./introduce.js";
+import { Link, type LinkOptions, type TlsOptions } from "./link.js";
+import { isExchange, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+import { fitting, notOffered, Transaction } from "./transaction.js";
+import { trouble, TROUBLES } from "./trouble.js";
 import { visible } from "./visible.js";
 
-export interface UpstreamOptions extends Introduction {
-  /** TLS from the first octet on (RFC 8314), in the place of STARTTLS. */
+export interface UpstreamOptions extends IntroductionOptions {
+  /** TLS from the first octet on (RFC 8314); STARTTLS is not asked for then. */
   readonly implicitTls?: boolean;
   readonly tls?: TlsOptions;
   /** Extensions of the application's own, to be made use of where they are offered. */
@@ -29,148 +31,145 @@ export interface UpstreamOptions extends Introduction {
   readonly isOurs?: (address: Address) => boolean;
   /** For the operator: a connection failed. One line, fit for a terminal. */
   readonly log?: (line: string) => void;
+  /** Sees all octets as they come and go, but for credentials. */
   readonly trace?: LinkOptions["trace"];
 }
 
-const CONNECT_MS = 30_000;
-const BEGIN_MS = 240_000;
-const KEEP = 20;
-const KEEP_MS = 60_000;
-/** A client that says EHLO is not kept waiting longer than this for what the next hop offers. */
+const DEFAULTS = { connectMs: 30_000, beginMs: 240_000, keep: 20, keepMs: 60_000 };
+/** A client that says EHLO is not kept waiting longer than this for what the next hop offers; and for how long that is believed. */
 const OFFERS_MS = 20_000;
-
-const TOO_LATE = trouble("4.4.1", "Upstream: not reached in time");
-const NO_NEXT_HOP = trouble("4.4.4", "Upstream: there is none");
-
-/** A wish for a connection: it may be given up while it is worked on. */
-interface Attempt {
-  link: Link | undefined;
-  over: boolean;
-}
+const OFFERS_VALID_MS = 60_000;
 
 export class Upstream {
   readonly #nextHops: readonly NextHop[];
-  readonly #options: UpstreamOptions;
-  readonly #link: LinkOptions;
-  /** Those used last are last. */
+  readonly #options: UpstreamOptions & typeof DEFAULTS;
+  readonly #known: readonly Extension[];
+  /** Idle connections, those used last at the end, and when they are let go. */
   readonly #idle = new Map<Link, NodeJS.Timeout>();
   #offers: Offers | undefined;
-  #offersUntilMs = 0;
-  #asking: Promise<unknown> | undefined;
+  #offersValidUntil = 0;
+  #askingForOffers: Promise<Offers | undefined> | undefined;
   #closed = false;
 
   /** Next hops are tried in order. */
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
-    this.#options = options;
-    this.#link = {
-      settings: settings({ extensions: [...CLIENT_EXTENSIONS, ...(options.extensions ?? [])], ...(options.limits && { limits: options.limits }) }),
-      lmtp: options.lmtp === true,
-      implicitTls: options.implicitTls === true,
-      tls: options.tls ?? {},
-      connectMs: options.connectMs ?? CONNECT_MS,
-      trace: options.trace,
-    };
+    this.#options = { ...DEFAULTS, ...options };
+    this.#known = [...CLIENT_EXTENSIONS, ...(options.extensions ?? [])];
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */
   async offers(): Promise<Offers | undefined> {
-    if (performance.now() < this.#offersUntilMs) return this.#offers;
-    this.#asking ??= this.#within(OFFERS_MS, async (attempt) => { // many ask at a time, and one goes
-      const link = await this.#connect(attempt);
-      if (link instanceof Link) this.#keep(link);
-    }).finally(() => (this.#asking = undefined));
-    await this.#asking;
-    return performance.now() < this.#offersUntilMs ? this.#offers : undefined;
+    if (performance.now() < this.#offersValidUntil) return this.#offers;
+    this.#askingForOffers ??= this.#askForOffers().finally(() => (this.#askingForOffers = undefined)); // many ask, one goes
+    return this.#askingForOffers;
   }
 
-  /**
-   * Opens a transaction with MAIL. An idle connection is used again, behind RSET; one that turns out dead before MAIL is answered
-   * is replaced, and nobody notices.
-   */
-  async begin(mail: Mail): Promise<Transaction> {
-    const begun = await this.#within(this.#options.beginMs ?? BEGIN_MS, async (attempt) => {
+  /** Opens a transaction with MAIL. */
+  begin(mail: Mail): Promise<Transaction> {
+    return inTime(this.#options.beginMs, new Transaction(TROUBLES.notReached), async (givenUp) => {
       const idle = this.#takeIdle();
-      const again = idle && (attempt.link = idle) && (await this.#begin(idle, mail, true));
-      if (again !== undefined || attempt.over) return again;
-      const link = await this.#connect(attempt);
-      return link instanceof Link ? this.#begin(link, mail, false) : new Transaction(link);
+      const again = idle && (await this.#beginAgain(idle, mail, givenUp));
+      return again ?? this.#beginAfresh(mail, givenUp);
     });
-    return begun ?? new Transaction(TOO_LATE);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
   async leadsToUs(): Promise<boolean> {
     const hops = this.#nextHops.filter((hop) => !isExchange(hop));
     const found = await Promise.all(hops.map((hop) => targetsOf(hop, undefined, this.#options.isOurs)));
-    return found.includes(OURSELVES);
+    return found.includes(TROUBLES.ourselves);
   }
 
-  /** Says QUIT on all idle connections. Transactions that are open go on. */
-  close(): void {
+  /** Says QUIT on all idle connections, and begins no more. Transactions that are open go on. */
+  async close(): Promise<void> {
     this.#closed = true;
-    for (const link of [...this.#idle.keys()]) this.#letGo(link);
+    await Promise.all([...this.#idle.keys()].map((link) => this.#letGo(link)));
   }
 
-  async #begin(link: Link, mail: Mail, used: boolean): Promise<Transaction | undefined> {
-    const reset = used ? link.ask({ type: "RSET" }) : undefined;
-    let given: Reply;
+  #askForOffers(): Promise<Offers | undefined> {
+    return inTime(OFFERS_MS, undefined, async (givenUp) => {
+      const link = await this.#connect(givenUp);
+      if (!(link instanceof Link)) return undefined;
+      this.#keep(link);
+      return this.#offers;
+    });
+  }
+
+  /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
+  async #beginAgain(link: Link, mail: Mail, givenUp: AbortSignal): Promise<Transaction | undefined> {
+    givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
+    const reset = link.ask({ type: "RSET" });
+    const given = await this.#mail(link, mail);
+    if (link.lost === undefined && (await reset).code < 300) return this.#opened(link, given);
+    link.destroy();
+    return undefined;
+  }
+
+  async #beginAfresh(mail: Mail, givenUp: AbortSignal): Promise<Transaction> {
+    const link = await this.#connect(givenUp);
+    return link instanceof Link ? this.#opened(link, await this.#mail(link, mail)) : new Transaction(link);
+  }
+
+  async #mail(link: Link, mail: Mail): Promise<Reply> {
     try {
-      given = await link.ask(fitting(mail, "mail", this.#link.settings, link.offers));
+      return await link.ask(fitting(mail, "mail", this.#known, link.offers));
     } catch (error) {
-      given = trouble("4.5.0", `Upstream: it has changed (${(error as Error).message})`); // since its offers were passed on
+      return notOffered(error);
     }
-    const alive = link.lost === undefined && ((await reset)?.code ?? 250) < 300;
-    if (used && !alive) return void link.destroy();
-    const transaction = new Transaction(given, link, this.#link.settings, () => this.#keep(link));
+  }
+
+  #opened(link: Link, given: Reply): Transaction {
+    const transaction = new Transaction(given, { link, known: this.#known, done: () => this.#keep(link) });
     if (given.code >= 300) transaction.abort();
     return transaction;
   }
 
-  /** Runs what takes long; when its time is over, with what has come of it. */
-  async #within<T>(ms: number, work: (attempt: Attempt) => Promise<T>): Promise<T | undefined> {
-    const attempt: Attempt = { link: undefined, over: false };
-    const timer = setTimeout(() => {
-      attempt.over = true;
-      attempt.link?.destroy(TOO_LATE);
-    }, ms);
-    return work(attempt).finally(() => clearTimeout(timer));
-  }
-
   /** Goes through the next hops, and through the addresses of each, until one is ready to take mail. */
-  async #connect(attempt: Attempt): Promise<Link | Reply> {
-    let failure: Reply = NO_NEXT_HOP;
+  async #connect(givenUp: AbortSignal): Promise<Link | Reply> {
+    let failure: Reply = TROUBLES.noNextHop;
     for (const hop of this.#nextHops) {
       const targets = await targetsOf(hop, this.#options.resolver, this.#options.isOurs);
-      if ("code" in targets) this.#report(hop, (failure = targets));
-      for (const target of "code" in targets ? [] : targets) {
-        if (attempt.over) return TOO_LATE;
-        const link = (attempt.link = new Link(target, this.#link));
-        const refusal = await introduce(link, this.#options).catch((error: Error) => trouble("4.3.5", `Upstream: cannot be told who we are (${error.message})`));
-        if (refusal === undefined) {
-          this.#offers = link.offers ?? NO_OFFERS;
-          this.#offersUntilMs = performance.now() + (this.#options.keepMs ?? KEEP_MS);
-          return link;
-        }
-        failure = refusal;
-        this.#report(target.address, failure);
-        link.quit();
+      if ("code" in targets) {
+        this.#report(hop, (failure = targets));
+        continue;
+      }
+      for (const target of targets) {
+        if (this.#closed) return TROUBLES.shuttingDown;
+        if (givenUp.aborted) return TROUBLES.notReached;
+        const link = await this.#introduced(target, givenUp);
+        if (link instanceof Link) return link;
+        this.#report(target.address, (failure = link));
       }
     }
-    return attempt.over ? TOO_LATE : failure;
+    return failure;
+  }
+
+  async #introduced(target: Target, givenUp: AbortSignal): Promise<Link | Reply> {
+    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, trace } = this.#options;
+    const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace });
+    givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
+    const refusal = await introduce(link, this.#options).catch((error: Error) => trouble("4.3.5", `it cannot be told who we are (${error.message})`));
+    if (refusal !== undefined) {
+      void link.quit();
+      return refusal;
+    }
+    this.#offers = link.offers ?? new Map();
+    this.#offersValidUntil = performance.now() + OFFERS_VALID_MS;
+    return link;
   }
 
   #report(where: Address, { code, lines }: Reply): void {
-    this.#options.log?.(visible(`upstream ${typeof where === "string" ? where : where.join(":")}: ${code} ${lines.join(" ")}`));
+    this.#options.log?.(visible(`upstream ${written(where)}: ${code} ${lines.join(" ")}`));
   }
 
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
   #keep(link: Link): void {
-    const { keep = KEEP, keepMs = KEEP_MS } = this.#options;
-    if (!link.free || this.#closed || this.#idle.size >= keep) return link.quit();
+    const { keep, keepMs } = this.#options;
+    if (!link.free || this.#closed || this.#idle.size >= keep) return void link.quit();
     link.onLost = () => this.#forget(link);
     link.idle(true);
-    this.#idle.set(link, setTimeout(() => this.#letGo(link), keepMs).unref());
+    this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());
   }
 
   #takeIdle(): Link | undefined {
@@ -179,9 +178,9 @@ export class Upstream {
     return link;
   }
 
-  #letGo(link: Link): void {
+  #letGo(link: Link): Promise<void> {
     this.#forget(link);
-    link.quit();
+    return link.quit();
   }
 
   #forget(link: Link): void {

@@ -1,12 +1,13 @@
 // The transport: the loop, for a wire of any kind; node:net sockets as wires; the way to the next hop.
 
-export type { Answer, Eventually, Greeting, Peer, Session, Strategy } from "./strategy.js";
+export type { Answer, Eventually, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
-export { Listener, type Address, type ListenOptions } from "./node.js";
+export { isLoopback, reaches, written, type Address } from "./address.js";
+export { Listener, type ListenOptions } from "./node.js";
 export { Upstream, type UpstreamOptions } from "./connect.js";
 export { START_TLS } from "./introduce.js";
-export { Transaction } from "./transaction.js";
-export { isLoopback, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+export type { Transaction } from "./transaction.js";
+export { targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 export type { TlsOptions } from "./link.js";
 export type { Credentials } from "./mechanisms.js";
 export { visible } from "./visible.js";

@@ -1,10 +1,12 @@
-// One connection to a server: promises over the client engine. None of them rejects: what goes wrong is a reply, too, one of
-// ours, with the reason, so that whoever asked can pass it on as it is.
+// One connection to a server: promises over the client engine. None of them rejects for anything that the server does: what goes
+// wrong is a reply, too, one of ours, with the reason, so that whoever asked can pass it on as it is.
 
 import { connect as connectNet, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
-import { Client, reply, type Loss, type Offers, type Reply, type Request, type Settings, type Wait } from "../protocol/index.js";
+import { Client, reply, type ClientOptions, type Offers, type Reply, type Request, type Wait } from "../protocol/index.js";
 import type { Target } from "./next-hop.js";
+import type { Eventually } from "./strategy.js";
+import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
 
 export interface TlsOptions {
   /** Certificates that are trusted, in PEM; those of the system if not given. */
@@ -14,19 +16,19 @@ export interface TlsOptions {
 }
 
 export interface LinkOptions {
-  readonly settings: Settings;
-  readonly lmtp: boolean;
+  readonly client: ClientOptions;
   /** TLS from the first octet on (RFC 8314). */
   readonly implicitTls: boolean;
   readonly tls: TlsOptions;
   /** For the connection, and for a handshake. */
   readonly connectMs: number;
   /** Sees all octets; credentials are left out. */
-  readonly trace?: ((target: Target, from: "us" | "upstream", octets: Uint8Array) => void) | undefined;
+  readonly trace?: ((target: Target, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
 
 type Settle = (reply: Reply) => void;
 
+const SECURED = reply(220, "2.0.0", "Secured", "RFC 3207 §4");
 const CREDENTIALS = new TextEncoder().encode("(credentials)\r\n");
 
 export class Link {
@@ -41,9 +43,9 @@ export class Link {
   #secure = false;
   /** The answers that are owed, in the order of the questions. */
   readonly #owed: Settle[] = [];
-  /** Whoever waits for octets to leave. */
-  #room: Settle | undefined;
-  #handshake: Settle | undefined;
+  /** Called when what was written has left. */
+  #onDrained: (() => void) | undefined;
+  #onSecured: Settle | undefined;
   #lost: Reply | undefined;
   #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
@@ -53,7 +55,7 @@ export class Link {
   constructor(target: Target, options: LinkOptions) {
     this.target = target;
     this.#options = options;
-    this.#client = new Client(options.settings, { lmtp: options.lmtp });
+    this.#client = new Client(options.client);
     this.greeting = new Promise((resolve) => this.#owed.push(resolve));
     const where = typeof target.address === "string" ? { path: target.address } : { host: target.address[0], port: target.address[1] };
     this.#socket = options.implicitTls ? connectTls({ ...where, ...this.#tls() }) : connectNet(where);
@@ -96,18 +98,18 @@ export class Link {
 
   /** STARTTLS, and the handshake behind it. */
   async startTls(): Promise<Reply> {
-    const secured = new Promise<Reply>((resolve) => (this.#handshake = resolve));
+    const secured = new Promise<Reply>((resolve) => (this.#onSecured = resolve));
     const given = await this.ask({ type: "STARTTLS" });
     return given.code < 300 ? secured : given;
   }
 
   /** A piece of the message. A reply: it is lost. A promise: wait for it before the next piece. */
-  body(chunk: Uint8Array): Promise<Reply | undefined> | Reply | undefined {
+  body(chunk: Uint8Array): Eventually<Reply | undefined> {
     if (this.#lost !== undefined) return this.#lost;
     this.#client.body(chunk);
     this.#pump();
     if (this.#lost !== undefined || !this.#socket.writableNeedDrain) return this.#lost;
-    return new Promise((resolve) => (this.#room = () => resolve(this.#lost)));
+    return new Promise((resolve) => (this.#onDrained = () => resolve(this.#lost)));
   }
 
   /** The message is whole: the final reply, or, with LMTP, one for each accepted recipient. */
@@ -120,16 +122,16 @@ export class Link {
   }
 
   /** Says QUIT, and closes when it is answered. */
-  quit(): void {
+  async quit(): Promise<void> {
     try {
-      void this.ask({ type: "QUIT" });
+      await this.ask({ type: "QUIT" });
     } catch {
       this.destroy(); // it cannot be said here: in the middle of mail data, or of AUTH
     }
   }
 
   /** Closes at once: a message that is on its way stays without an end. */
-  destroy(why = CLOSED): void {
+  destroy(why: Reply = TROUBLES.closed): void {
     this.#over(why);
   }
 
@@ -139,20 +141,21 @@ export class Link {
     else this.#socket.ref();
   }
 
-  #attach(connected: "connect" | "secureConnect", then: () => void): void {
+  #attach(event: "connect" | "secureConnect", then: () => void): void {
     const socket = this.#socket;
-    let failure = (error: NodeJS.ErrnoException): Reply => FAILURES[connected](error.code ?? "unknown");
-    socket.on("error", (error) => this.#over(failure(error))); // in the same tick: without a listener it is an exception
+    let connected = false;
+    // In the same tick: an error without a listener is an exception.
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#over(connected ? TROUBLES.closed : troubleOf(error, event)));
     socket.setNoDelay(true);
-    this.#arm(this.#options.connectMs, () => this.#over(NO_ANSWER));
-    socket.once(connected, () => {
-      failure = () => CLOSED;
+    this.#arm(this.#options.connectMs, () => this.#over(TROUBLES.noAnswer));
+    socket.once(event, () => {
+      connected = true;
       socket.on("data", (octets: Buffer) => this.#receive(octets));
       socket.on("drain", () => this.#drained());
       then();
     });
-    for (const event of ["end", "close"] as const) {
-      socket.on(event, () => {
+    for (const end of ["end", "close"] as const) {
+      socket.on(end, () => {
         this.#client.ended();
         this.#pump();
       });
@@ -160,15 +163,14 @@ export class Link {
   }
 
   #receive(octets: Uint8Array): void {
-    this.#options.trace?.(this.target, "upstream", octets);
+    this.#options.trace?.(this.target, "server", octets);
     this.#client.receive(octets);
     this.#pump();
   }
 
   #drained(): void {
-    const room = this.#room;
-    this.#room = undefined;
-    room?.(CLOSED);
+    this.#onDrained?.();
+    this.#onDrained = undefined;
     this.#watch();
   }
 
@@ -187,7 +189,7 @@ export class Link {
       const step = this.#client.next();
       switch (step.type) {
         case "output":
-          this.#options.trace?.(this.target, "us", step.secret === true ? CREDENTIALS : step.octets);
+          this.#options.trace?.(this.target, "client", step.secret === true ? CREDENTIALS : step.octets);
           this.#socket.write(step.octets);
           break;
         case "reply":
@@ -198,7 +200,7 @@ export class Link {
         case "handshake":
           return this.#upgrade();
         case "close":
-          return this.#over(step.loss === undefined ? CLOSED : troubleIn(step.loss));
+          return this.#over(step.loss === undefined ? TROUBLES.closed : troubleIn(step.loss));
       }
     }
   }
@@ -230,7 +232,7 @@ export class Link {
     this.#attach("secureConnect", () => {
       this.#secure = true;
       this.#client.secured();
-      this.#handshake?.(SECURED);
+      this.#onSecured?.(SECURED);
       this.#pump();
     });
   }
@@ -247,38 +249,7 @@ export class Link {
     clearTimeout(this.#timer);
     this.#client.ended();
     this.#socket.destroy();
-    for (const settle of [...this.#owed.splice(0), this.#room, this.#handshake]) settle?.(why);
+    for (const settle of [...this.#owed.splice(0), this.#onDrained, this.#onSecured]) settle?.(why);
     this.onLost();
   }
 }
-
-/** A trouble that is not the message's: 451, and the client may try again (RFC 5321 §4.2.1). */
-export function trouble(enhanced: string, text: string): Reply {
-  return reply(451, enhanced, text, "RFC 5321 §4.2.2");
-}
-
-const CLOSED = trouble("4.4.2", "Upstream: connection closed");
-const NO_ANSWER = trouble("4.4.1", "Upstream: no answer");
-const SECURED = reply(220, "2.0.0", "Secured", "RFC 3207 §4");
-
-const TROUBLES: { readonly [why in Exclude<Loss["why"], "refused">]: Reply } = {
-  "closed": CLOSED,
-  "timed out": trouble("4.4.2", "Upstream: no reply in time"),
-  "unasked reply": trouble("4.5.0", "Upstream: a reply that nobody asked for"),
-  "unexpected reply": trouble("4.5.0", "Upstream: a reply that makes no sense"),
-  "malformed reply": trouble("4.5.0", "Upstream: what it says is no reply"),
-  "reply too long": trouble("4.5.0", "Upstream: a reply without end"),
-  "octets behind STARTTLS": trouble("4.7.0", "Upstream: octets between STARTTLS and the handshake"),
-};
-
-/** Why a session ended, in a form that can be passed on. 421 would end ours as well (§3.8), so it is a 451 there. */
-function troubleIn({ why, reply: said }: Loss): Reply {
-  if (why !== "refused") return TROUBLES[why];
-  return said!.code === 421 ? { ...said!, code: 451, enhanced: said!.enhanced || "4.3.2" } : said!;
-}
-
-/** Of an error there is the code alone: what else it holds may be the peer's words, as the names in its certificate are. */
-const FAILURES = {
-  connect: (code: string) => trouble("4.4.1", `Upstream: cannot connect (${code})`),
-  secureConnect: (code: string) => trouble("4.7.5", `Upstream: no TLS (${code})`),
-};

@@ -3,39 +3,41 @@
 import { createHmac } from "node:crypto";
 import type { Eventually } from "./strategy.js";
 
-export interface Credentials {
+/** A token is for XOAUTH2; a function that gives it is asked each time, since tokens expire. */
+export type Credentials = { readonly user: string } & ({ readonly password: string } | { readonly token: string | (() => Eventually<string>) });
+
+/** What is proved: `secret` is the password, or the token. */
+export interface Proof {
   readonly user: string;
-  /** Or a token, for XOAUTH2: asked for anew each time, since it expires. */
-  readonly password?: string | undefined;
-  readonly token?: string | (() => Eventually<string>) | undefined;
+  readonly secret: string;
 }
 
-/** What is said of the credentials, in octets as text: `secret` is the password, or the token. */
 export interface Mechanism {
-  /** Whether who overhears it knows the secret. */
+  readonly by: "password" | "token";
+  /** Whether one who listens in learns the secret. */
   readonly discloses: boolean;
   /** What AUTH says at once; without it the server begins. */
-  initial?(user: string, secret: string): string;
-  /** The answer to the challenge that is the nth, from 0. */
-  answer(challenge: string, nth: number, user: string, secret: string): string;
+  initial?(proof: Proof): string;
+  /** The answer to the nth challenge, counted from 0. */
+  answer(challenge: string, nth: number, proof: Proof): string;
 }
 
-/** By password, in the order of preference. */
-export const PASSWORD_MECHANISMS: { readonly [name: string]: Mechanism } = {
+/** In the order of preference. */
+export const MECHANISMS: { readonly [name: string]: Mechanism } = {
   // RFC 4616
-  PLAIN: { discloses: true, initial: plain, answer: (_, __, user, password) => plain(user, password) },
+  PLAIN: { by: "password", discloses: true, initial: plain, answer: (_challenge, _nth, proof) => plain(proof) },
   // No RFC: two challenges, for the user and for the password, in words that nobody reads.
-  LOGIN: { discloses: true, answer: (_, nth, user, password) => (nth === 0 ? user : password) },
+  LOGIN: { by: "password", discloses: true, answer: (_challenge, nth, { user, secret }) => (nth === 0 ? user : secret) },
   // RFC 2195 §2
-  "CRAM-MD5": { discloses: false, answer: (challenge, _, user, password) => `${user} ${createHmac("md5", password).update(challenge, "latin1").digest("hex")}` },
+  "CRAM-MD5": {
+    by: "password",
+    discloses: false,
+    answer: (challenge, _nth, { user, secret }) => `${user} ${createHmac("md5", secret).update(challenge, "latin1").digest("hex")}`,
+  },
+  // No RFC. A challenge tells what is wrong, as JSON; the answer is empty, and then comes the refusal.
+  XOAUTH2: { by: "token", discloses: true, initial: ({ user, secret }) => `user=${user}\x01auth=Bearer ${secret}\x01\x01`, answer: () => "" },
 };
 
-/** By token. */
-export const TOKEN_MECHANISMS: { readonly [name: string]: Mechanism } = {
-  // A challenge tells what is wrong, as JSON; the answer is empty, and then comes the refusal.
-  XOAUTH2: { discloses: true, initial: (user, token) => `user=${user}\x01auth=Bearer ${token}\x01\x01`, answer: () => "" },
-};
-
-function plain(user: string, password: string): string {
-  return `\0${user}\0${password}`;
+function plain({ user, secret }: Proof): string {
+  return `\0${user}\0${secret}`;
 }

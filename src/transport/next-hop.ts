@@ -3,10 +3,12 @@
 import { lookup, resolveMx } from "node:dns/promises";
 import { isIP } from "node:net";
 import { reply, type Reply } from "../protocol/index.js";
-import type { Address } from "./node.js";
+import { type Address } from "./address.js";
+import { inTime } from "./in-time.js";
+import { TROUBLES } from "./trouble.js";
 
-/** An address; or "mx:example.org", the mail exchangers of a domain. */
-export type NextHop = Address;
+/** [host, port], the path of a unix socket, or "mx:example.org": the mail exchangers of a domain. */
+export type NextHop = readonly [host: string, port: number] | `/${string}` | `mx:${string}`;
 
 /** One place to connect to: an IP address or a path, and the name that its certificate has to hold. */
 export interface Target {
@@ -21,33 +23,24 @@ export interface Resolver {
 }
 
 const SMTP_PORT = 25;
-/** More addresses than this are not tried for one transaction. */
+/** More addresses than this are not tried for one next hop. */
 const MAX_TARGETS = 20;
-const DNS_MS = 20_000;
+const LOOKUP_MS = 20_000;
 /** The domain has no MX record: it is its own mail exchanger then. */
 const NO_MX: readonly unknown[] = ["ENODATA", "ENOTFOUND"];
-
-const NO_HOST = reply(451, "4.4.4", "The next hop has no address", "RFC 5321 §5.1");
-const DNS_TROUBLE = reply(451, "4.4.3", "The next hop cannot be looked up", "RFC 5321 §5.1");
 const NULL_MX = reply(556, "5.1.10", "The domain takes no mail", "RFC 7505 §4.2");
-export const OURSELVES = reply(451, "4.4.6", "The next hop is this server itself", "RFC 5321 §5.1");
 
-/** The places that a next hop stands for, the best first, or why there are none. `isOurs`: this server listens there. */
+/** The places that a next hop stands for, the best first; or why there are none. `isOurs`: this server listens there. */
 export async function targetsOf(hop: NextHop, resolver: Resolver = { resolveMx }, isOurs = (_: Address): boolean => false): Promise<readonly Target[] | Reply> {
-  const found = await inTime(isExchange(hop) ? exchangers(hop.slice("mx:".length), resolver) : addresses(hop, 0));
+  const found = await inTime(LOOKUP_MS, TROUBLES.noLookup, () => (isExchange(hop) ? exchangers(hop.slice("mx:".length), resolver) : addresses(hop, 0)));
   if ("code" in found) return found;
   const ours = Math.min(...found.filter(({ address }) => isOurs(address)).map(({ preference }) => preference));
-  const better = found.filter(({ preference }) => preference < ours); // §5.1: none that is as good as we are, or worse
-  return better.length > 0 ? better.slice(0, MAX_TARGETS) : found.length > 0 ? OURSELVES : NO_HOST;
+  const better = found.filter(({ preference }) => preference < ours); // §5.1: none that is as far away as we are
+  return better.length > 0 ? better.slice(0, MAX_TARGETS) : found.length > 0 ? TROUBLES.ourselves : TROUBLES.noAddress;
 }
 
-export function isExchange(hop: NextHop): hop is string {
+export function isExchange(hop: NextHop): hop is `mx:${string}` {
   return typeof hop === "string" && hop.startsWith("mx:");
-}
-
-/** Whether an IP address is this host's alone. */
-export function isLoopback(address: string): boolean {
-  return address.startsWith("127.") || address === "::1";
 }
 
 async function exchangers(domain: string, resolver: Resolver): Promise<readonly Target[] | Reply> {
@@ -55,7 +48,7 @@ async function exchangers(domain: string, resolver: Resolver): Promise<readonly 
   try {
     records = await resolver.resolveMx(domain);
   } catch (error) {
-    return NO_MX.includes((error as NodeJS.ErrnoException).code) ? addresses([domain, SMTP_PORT], 0) : DNS_TROUBLE;
+    return NO_MX.includes((error as NodeJS.ErrnoException).code) ? addresses([domain, SMTP_PORT], 0) : TROUBLES.noLookup;
   }
   if (records.length === 0) return addresses([domain, SMTP_PORT], 0);
   if (records.every(({ exchange }) => exchange === "" || exchange === ".")) return NULL_MX;
@@ -72,13 +65,5 @@ async function addresses(address: Address, preference: number): Promise<readonly
   const [name, port] = address;
   if (isIP(name) !== 0) return [{ address, name, preference }];
   const found = await lookup(name, { all: true }).catch(() => []);
-  return found.length === 0 ? NO_HOST : found.map(({ address: ip }) => ({ address: [ip, port], name, preference }));
-}
-
-async function inTime<T>(found: Promise<T>): Promise<T | Reply> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Reply>((resolve) => {
-    timer = setTimeout(() => resolve(DNS_TROUBLE), DNS_MS);
-  });
-  return Promise.race([found, late]).finally(() => clearTimeout(timer));
+  return found.length === 0 ? TROUBLES.noAddress : found.map(({ address: ip }) => ({ address: [ip, port], name, preference }));
 }

@@ -3,11 +3,9 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
 import { formatReply, reply } from "../protocol/index.js";
+import { unmapped, type Address } from "./address.js";
 import { Connection, type ServeOptions, type Wire } from "./serve.js";
 import type { Peer } from "./strategy.js";
-
-/** [host, port], port 0 for any that is free; or the path of a unix socket. */
-export type Address = readonly [host: string, port: number] | string;
 
 export interface ListenOptions extends ServeOptions {
   /** More connections than this hear 421. */
@@ -40,8 +38,8 @@ export class Listener {
   constructor(address: Address, options: ListenOptions) {
     this.#address = address;
     this.#options = options;
-    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, startAnswerMs, acceptMs } = options.settings.limits;
-    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, startAnswerMs, acceptMs) / 4;
+    const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs } = options.settings.limits;
+    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
     this.listening = this.#listen(address);
   }
@@ -198,11 +196,6 @@ function lingering(socket: Socket): void {
 }
 
 const NOBODY: Peer = { address: "local", port: 0, localAddress: "local", localPort: 0 };
-
-/** An IPv4 address as such, where the kernel shows it within IPv6. */
-function unmapped(address: string): string {
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
-}
 
 function addressOf(server: NetServer): Address {
   const address = server.address() as AddressInfo | string;

@@ -2,7 +2,7 @@
 // commands whose hooks answer at once costs no promise and no extra turn.
 
 import { parseReply, reply, REPLIES, Server, type Question, type Reply, type Settings, type Wait } from "../protocol/index.js";
-import type { Answer, Eventually, Greeting, Peer, Session, Strategy } from "./strategy.js";
+import type { Answer, Eventually, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
 
 /** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
 export interface Wire {
@@ -31,7 +31,7 @@ export interface ServeOptions {
 
 interface Slot {
   readonly question: Question;
-  answer: Greeting;
+  answer: HelloAnswer;
   settled: boolean;
 }
 
@@ -151,7 +151,7 @@ export class Connection {
     }
     const slot: Slot = { question, answer: undefined, settled: false };
     this.#slots.push(slot);
-    const settle = (value: Greeting): void => {
+    const settle = (value: HelloAnswer): void => {
       slot.answer = value;
       slot.settled = true;
       this.#settle();
@@ -159,9 +159,9 @@ export class Connection {
     answer.then(settle, (error) => settle(this.#failed(question.type, error)));
   }
 
-  #call(question: Question): Eventually<Greeting> {
+  #call(question: Question): Eventually<HelloAnswer> {
     if (question.type === "message" && this.#session.message === undefined) return REPLIES.notHandled;
-    const hooks = this.#session as { readonly [type: string]: ((step: Question) => Eventually<Greeting>) | undefined };
+    const hooks = this.#session as { readonly [type: string]: ((step: Question) => Eventually<HelloAnswer>) | undefined };
     return hooks[question.type]?.call(this.#session, question);
   }
 
@@ -174,7 +174,7 @@ export class Connection {
     this.pump();
   }
 
-  #reply(question: Question, answer: Greeting): void {
+  #reply(question: Question, answer: HelloAnswer): void {
     try {
       if (this.#engine.state === "closed") return; // too late
       if (isSettings(answer)) this.#engine.offer(answer);
@@ -245,7 +245,7 @@ export class Connection {
   }
 
   /** Calls a hook. What it returns is an answer, or a true promise of one. */
-  #guard<A extends Greeting>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
+  #guard<A extends HelloAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
     try {
       const answer = hook();
       return isThenable(answer) ? Promise.resolve(answer) : answer;
@@ -273,7 +273,7 @@ function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-function isSettings(answer: Greeting): answer is Settings {
+function isSettings(answer: HelloAnswer): answer is Settings {
   return typeof answer === "object" && answer !== null && "grammar" in answer;
 }
 

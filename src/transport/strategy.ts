@@ -17,7 +17,7 @@ export type Eventually<T> = T | PromiseLike<T>;
 export type Answer = Reply | string | void;
 
 /** To EHLO and HELO also: what is offered in this session, in the place of what the server offers (RFC 5321 §2.2). */
-export type Greeting = Answer | Settings;
+export type HelloAnswer = Answer | Settings;
 
 /**
  * What one connection does with what comes. Hooks are named after the engine's steps, the peer's commands in upper case; one that
@@ -25,7 +25,7 @@ export type Greeting = Answer | Settings;
  * that throws or rejects is reported, and the peer hears 451.
  */
 export type Session = {
-  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<T extends "EHLO" | "HELO" ? Greeting : Answer>;
+  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<T extends "EHLO" | "HELO" ? HelloAnswer : Answer>;
 } & {
   /** The greeting: 220, or a refusal (RFC 5321 §3.1). */
   connect?(step: Connect): Eventually<Answer>;

@@ -1,69 +1,85 @@
 // One mail transaction at the next hop (RFC 5321 §3.3), from the answer to MAIL on.
 
-import type { Mail, Offers, Plain, Rcpt, Reply, Settings } from "../protocol/index.js";
-import { trouble, type Link } from "./link.js";
+import type { Extension, Mail, Offers, Rcpt, Reply } from "../protocol/index.js";
+import type { Link } from "./link.js";
+import type { Eventually } from "./strategy.js";
+import { trouble, TROUBLES } from "./trouble.js";
 
-export const NO_OFFERS: Offers = new Map();
+/** Where the transaction is open. */
+export interface Open {
+  readonly link: Link;
+  /** The extensions that both ends might know. */
+  readonly known: readonly Extension[];
+  /** Called when the connection is free again. */
+  readonly done: () => void;
+}
 
-const GONE = trouble("4.3.2", "Upstream: no transaction");
-
-/** Once it is lost, every answer is the reason. */
+/**
+ * Whatever goes wrong is a reply; once a transaction is lost, every answer is the reason. Only mistakes of the caller's throw: data
+ * before DATA was answered with 354, an address that is none.
+ */
 export class Transaction {
   /** The answer to MAIL. */
   readonly reply: Reply;
-  #link: Link | undefined;
-  readonly #settings: Settings | undefined;
-  readonly #done: () => void;
+  #open: Open | undefined;
 
-  constructor(given: Reply, link?: Link, ofLink?: Settings, done = (): void => {}) {
+  constructor(given: Reply, open?: Open) {
     this.reply = given;
-    this.#link = link;
-    this.#settings = ofLink;
-    this.#done = done;
+    this.#open = open;
   }
 
-  send(command: Rcpt | Plain): Promise<Reply> {
-    const link = this.#link;
-    if (link === undefined) return Promise.resolve(this.#why());
+  rcpt(command: Rcpt): Promise<Reply> {
+    if (this.#open === undefined) return Promise.resolve(this.#why());
+    const { link, known } = this.#open;
     try {
-      return link.ask(command.type === "RCPT" ? fitting(command, "rcpt", this.#settings!, link.offers) : command);
+      return link.ask(fitting(command, "rcpt", known, link.offers));
     } catch (error) {
-      return Promise.resolve(trouble("4.5.0", `Upstream: it does not offer that (${(error as Error).message})`));
+      return Promise.resolve(notOffered(error));
     }
   }
 
-  /** A piece of the message. A reply: it is lost, and why. A promise: wait for it before the next piece. */
-  body(chunk: Uint8Array): Promise<Reply | undefined> | Reply | undefined {
-    return this.#link === undefined ? this.#why() : this.#link.body(chunk);
+  data(): Promise<Reply> {
+    return this.#open?.link.ask({ type: "DATA" }) ?? Promise.resolve(this.#why());
   }
 
-  /** The message is whole. Its final reply; with LMTP one for each accepted recipient. */
+  /** A piece of the message. A reply: it is lost, and why. A promise: wait for it before the next piece. */
+  body(chunk: Uint8Array): Eventually<Reply | undefined> {
+    return this.#open === undefined ? this.#why() : this.#open.link.body(chunk);
+  }
+
+  /** The message is whole. Its final reply; with LMTP one for each accepted recipient, unless it is lost already. */
   async end(): Promise<readonly Reply[]> {
-    const link = this.#link;
-    if (link === undefined) return [this.#why()];
-    this.#link = undefined; // from here on nobody can take it back
-    const replies = await link.end();
-    this.#done();
+    if (this.#open === undefined) return [this.#why()];
+    const { link, done } = this.#open;
+    const replies = link.end();
+    this.#open = undefined; // from here on nobody can take it back
+    await replies;
+    done();
     return replies;
   }
 
   /** Gives it up: a message that has begun stays without an end. Of no effect behind end(). */
   abort(): void {
-    const link = this.#link;
-    this.#link = undefined;
-    if (link?.mayReset === true) void link.ask({ type: "RSET" }).then(this.#done);
-    else if (link?.free === true) this.#done();
-    else link?.destroy();
+    if (this.#open === undefined) return;
+    const { link, done } = this.#open;
+    this.#open = undefined;
+    if (link.mayReset) void link.ask({ type: "RSET" }).then(done);
+    else if (link.free) done();
+    else link.destroy();
   }
 
   #why(): Reply {
-    return this.reply.code < 300 ? GONE : this.reply;
+    return this.reply.code < 300 ? TROUBLES.noTransaction : this.reply;
   }
 }
 
 /** A parameter that concerns one hop alone, as SIZE does, is left out where the hop does not know it; what is promised for the whole way stays. */
-export function fitting<C extends Mail | Rcpt>(command: C, which: "mail" | "rcpt", { grammar }: Settings, offers: Offers = NO_OFFERS): C {
-  const known = [...grammar.extensions.values()];
-  const stays = (keyword: string): boolean => known.every((each) => each[which]?.[keyword] === undefined || each.endToEnd === true || offers.has(each.keyword));
+export function fitting<C extends Mail | Rcpt>(command: C, which: "mail" | "rcpt", known: readonly Extension[], offers: Offers | undefined): C {
+  const stays = (keyword: string): boolean => known.every((each) => each[which]?.[keyword] === undefined || each.endToEnd === true || offers?.has(each.keyword) === true);
   return { ...command, parameters: Object.fromEntries(Object.entries(command.parameters).filter(([keyword]) => stays(keyword))) };
+}
+
+/** What stays and cannot be said: its offers are not those any more that the command was made for. The next hello will tell. */
+export function notOffered(error: unknown): Reply {
+  return trouble("4.5.0", `it does not offer that (${(error as Error).message})`);
 }

@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Client, CLIENT_EXTENSIONS, LIMITS, settings, type Request } from "../../dist/protocol/index.js";
+import { Client, LIMITS, type Request } from "../../dist/protocol/index.js";
 import { ClientDrive, commandOf } from "../client-transcript.js";
 import { random } from "../splits.js";
 
@@ -153,7 +153,7 @@ test("a wait begins anew with each reply, not with its octets, nor with what is 
 });
 
 test("LMTP: behind the first final reply the others are not waited for as long", () => {
-  const drive = new ClientDrive(new Client(settings({ extensions: CLIENT_EXTENSIONS }), { lmtp: true }));
+  const drive = new ClientDrive(new Client({ lmtp: true }));
   drive.feed(octets("220 foo.com\r\n"));
   drive.say("LHLO bar.com");
   drive.feed(octets("250 foo.com\r\n"));
@@ -162,9 +162,9 @@ test("LMTP: behind the first final reply the others are not waited for as long",
     drive.feed(octets(line === "DATA" ? "354 x\r\n" : "250 x\r\n"));
   }
   drive.say("end of data");
-  assert.is(drive.client.wait.ms, LIMITS.endOfDataMs);
+  assert.is(drive.client.wait.ms, LIMITS.messageReplyMs);
   drive.feed(octets("250 x\r\n"));
-  assert.is(drive.client.wait.ms, LIMITS.deliveryMs);
+  assert.is(drive.client.wait.ms, LIMITS.deliveryReplyMs);
   drive.feed(octets("250 x\r\n"));
   drive.say("MAIL FROM:<a@b>");
   assert.is(drive.client.wait.ms, LIMITS.replyMs);
@@ -205,6 +205,14 @@ test("a session that is lost in the middle of a message never sends its end", ()
   assert.is(drive.takeOutput(), "");
 });
 
+test("secured() without a handshake is the caller's mistake", () => {
+  const { client } = introduced();
+  assert.throws(() => client.secured(), /no handshake/);
+  assert.is(client.offers?.get("SIZE"), "1000");
+  client.ended();
+  client.secured();
+});
+
 test("octets that nobody asked for are the caller's mistake", () => {
   const client = new Client();
   client.receive(octets("220 x\r\n"));
@@ -228,7 +236,7 @@ test("whatever the server says, nothing throws, and the session goes on or ends 
 test("the constructor's own settings make use of what clients know", () => {
   const { client } = introduced();
   assert.is(client.offers?.get("SIZE"), "1000");
-  assert.is(new Client(settings({ extensions: [] })).offers, undefined);
+  assert.is(new Client({ extensions: [] }).offers, undefined);
 });
 
 test.run();

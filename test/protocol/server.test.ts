@@ -184,7 +184,7 @@ test("the message step tells the envelope", () => {
 });
 
 test("whom we wait for, and how long", () => {
-  const limits = { commandMs: 1, dataBlockMs: 2, answerMs: 3, partingMs: 4, acceptMs: 5 };
+  const limits = { commandMs: 1, dataBlockMs: 2, answerMs: 3, partingMs: 4, messageAnswerMs: 5 };
   const drive = new Drive(settings({ limits }), { slow: true });
   const waits = (): unknown => [drive.server.wait.for, drive.server.wait.ms];
   assert.equal(waits(), ["answer", 3]);

@@ -275,7 +275,7 @@ test("a session is hooks, and no promise of them", () => {
 
 test("the time for a message's answer begins when it is asked for", async () => {
   const body = deferred<void>();
-  const { wire, connection, feed } = served({ body: () => body.promise, message: () => new Promise(() => {}) }, { limits: { dataBlockMs: 100, acceptMs: 300 } });
+  const { wire, connection, feed } = served({ body: () => body.promise, message: () => new Promise(() => {}) }, { limits: { dataBlockMs: 100, messageAnswerMs: 300 } });
   feed(TO_DATA).feed("x\r\n.\r\n");
   connection.tick(0);
   connection.tick(99);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Mail, Rcpt, Reply } from "../../dist/protocol/index.js";
-import { targetsOf, Upstream, type NextHop, type Resolver, type Transaction, type UpstreamOptions } from "../../dist/transport/index.js";
+import { targetsOf, Upstream, type Credentials, type NextHop, type Resolver, type Transaction, type UpstreamOptions } from "../../dist/transport/index.js";
 import { eventually, freePort } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { have, testIf } from "../interop/tools.js";
@@ -42,8 +42,8 @@ test.after(() => rmSync(folder, { recursive: true }));
 async function deliver(to: Upstream, message = MESSAGE): Promise<string[]> {
   const transaction = await to.begin(MAIL);
   const replies = [transaction.reply];
-  if (replies.at(-1)!.code < 300) replies.push(await transaction.send(RCPT));
-  if (replies.at(-1)!.code < 300) replies.push(await transaction.send({ type: "DATA" }));
+  if (replies.at(-1)!.code < 300) replies.push(await transaction.rcpt(RCPT));
+  if (replies.at(-1)!.code < 300) replies.push(await transaction.data());
   if (replies.at(-1)!.code === 354) replies.push(await finish(transaction, message));
   else transaction.abort();
   return replies.map(shown);
@@ -94,7 +94,7 @@ for (const [what, RSET] of [["closes", "(end)"], ["resets", "(reset)"], ["refuse
 
 test("one that stays silent is given up for a new one", async () => {
   const server = await scripted({ RSET: "(nothing)", MAIL: ["250 2.1.0 Sender fine", "(nothing)", "250 2.1.0 Sender fine"] });
-  const to = upstream(server.address, { limits: { resetMs: 50 } });
+  const to = upstream(server.address, { limits: { rsetReplyMs: 50 } });
   for (let count = 0; count < 2; count++) assert.equal(await deliver(to), FINE);
   assert.is(server.heard.length, 2);
 });
@@ -153,13 +153,13 @@ test("a refused sender needs no reset", async () => {
 test("a message that is given up never has an end", async () => {
   const server = await scripted();
   const transaction = await upstream(server.address).begin(MAIL);
-  await transaction.send(RCPT);
-  await transaction.send({ type: "DATA" });
+  await transaction.rcpt(RCPT);
+  await transaction.data();
   await transaction.body(new TextEncoder().encode("x\r\n"));
   transaction.abort();
   assert.is(shown((await transaction.end())[0]!), "451 4.3.2 Upstream: no transaction");
   assert.is(shown((await transaction.body(MESSAGE))!), "451 4.3.2 Upstream: no transaction");
-  assert.is(shown(await transaction.send(RCPT)), "451 4.3.2 Upstream: no transaction");
+  assert.is(shown(await transaction.rcpt(RCPT)), "451 4.3.2 Upstream: no transaction");
   await eventually(() => server.sockets[0]!.destroyed, "the connection is closed");
   assert.equal(server.messages, []);
 });
@@ -167,7 +167,7 @@ test("a message that is given up never has an end", async () => {
 test("given up while a reply is owed: the connection is not kept", async () => {
   const server = await scripted({ RCPT: "(nothing)" });
   const transaction = await upstream(server.address).begin(MAIL);
-  const answer = transaction.send(RCPT);
+  const answer = transaction.rcpt(RCPT);
   transaction.abort();
   assert.match(shown(await answer), /^451/);
 });
@@ -175,8 +175,8 @@ test("given up while a reply is owed: the connection is not kept", async () => {
 test("behind the end of the data it cannot be given up", async () => {
   const server = await scripted();
   const transaction = await upstream(server.address).begin(MAIL);
-  await transaction.send(RCPT);
-  await transaction.send({ type: "DATA" });
+  await transaction.rcpt(RCPT);
+  await transaction.data();
   await transaction.body(MESSAGE);
   const ended = transaction.end();
   transaction.abort();
@@ -205,7 +205,7 @@ for (const event of STEPS) {
     test(`upstream ${what} at ${event === "." ? "the end of the data" : event}: 451 and why; the next transaction is as if nothing had been`, async () => {
       const server = await scripted({ [event]: [says, ...usual(event)] });
       const log: string[] = [];
-      const to = upstream(server.address, { limits: { replyMs: 60, startMailMs: 60, endOfDataMs: 60 }, log: (line) => log.push(line) });
+      const to = upstream(server.address, { limits: { replyMs: 60, dataReplyMs: 60, messageReplyMs: 60 }, log: (line) => log.push(line) });
       const replies = await deliver(to);
       assert.match(replies.at(-1)!, heard);
       assert.is(replies.length, event === "connect" || event === "EHLO" ? 1 : STEPS.indexOf(event) - 1);
@@ -224,8 +224,8 @@ test("a refusal in the middle of the message is its reply; an acceptance there i
   for (const [body, heard] of [["552 5.3.4 That is enough", "552 5.3.4 That is enough"], ["421 4.3.2 Going down", "451 4.3.2 Going down"], ["250 2.0.0 Queued", "451 4.5.0 Upstream: a reply that nobody asked for"]]) {
     const server = await scripted({ body: body! });
     const transaction = await upstream(server.address).begin(MAIL);
-    await transaction.send(RCPT);
-    await transaction.send({ type: "DATA" });
+    await transaction.rcpt(RCPT);
+    await transaction.data();
     let lost: Reply | undefined;
     for (let count = 0; lost === undefined && count < 2000; count++) {
       lost = (await transaction.body(MESSAGE)) ?? undefined;
@@ -240,8 +240,8 @@ test("a refusal in the middle of the message is its reply; an acceptance there i
 test("a server that takes the message slowly holds the sender back, and gets it whole", async () => {
   const server = await scripted();
   const transaction = await upstream(server.address).begin(MAIL);
-  await transaction.send(RCPT);
-  await transaction.send({ type: "DATA" });
+  await transaction.rcpt(RCPT);
+  await transaction.data();
   server.sockets[0]!.pause();
   const block = new TextEncoder().encode("0123456789abcde\r\n".repeat(4096));
   let blocks = 0;
@@ -261,8 +261,8 @@ test("a server that does not take the message holds the sender back, and is give
   const server = await scripted();
   const to = upstream(server.address, { limits: { dataBlockMs: 100 } });
   const transaction = await to.begin(MAIL);
-  await transaction.send(RCPT);
-  await transaction.send({ type: "DATA" });
+  await transaction.rcpt(RCPT);
+  await transaction.data();
   server.sockets[0]!.pause();
   const block = new Uint8Array(65_536).fill(0x78);
   let waited = 0;
@@ -290,7 +290,7 @@ test("next hops are tried in order, and the first that is ready gets it", async 
 });
 
 test("an address list, a unix socket, an IPv6 address, a name with two addresses", async () => {
-  const path = join(folder, "upstream.sock");
+  const path: NextHop = `/${join(folder, "upstream.sock").slice(1)}`;
   await scripted({}, { path });
   assert.equal(await deliver(upstream(path)), FINE);
   assert.equal(await deliver(upstream(["/nowhere.sock", path])), FINE);
@@ -298,7 +298,7 @@ test("an address list, a unix socket, an IPv6 address, a name with two addresses
   assert.equal(await deliver(upstream(["localhost", server.address[1] as number])), FINE);
   assert.match((await deliver(upstream(["::1", await freePort()]))).join(), /^451 4.4.1 Upstream: cannot connect \(E/);
   assert.equal(await deliver(upstream([])), ["451 4.4.4 Upstream: there is none"]);
-  assert.equal(await deliver(upstream(["no-such-host.invalid", 25])), ["451 4.4.4 The next hop has no address"]);
+  assert.equal(await deliver(upstream(["no-such-host.invalid", 25])), ["451 4.4.4 Upstream: it has no address"]);
 });
 
 test("a server that is not reached in time", async () => {
@@ -324,11 +324,39 @@ test("a parameter that is promised for the whole way is not dropped: 451, until 
   const server = await scripted({ EHLO: "250 upstream.example" });
   const to = upstream(server.address);
   const transaction = await to.begin({ ...MAIL, parameters: { BODY: "8BITMIME" } });
-  assert.is(shown(transaction.reply), "451 4.5.0 Upstream: it has changed (MAIL: Parameter not recognized or not implemented)");
+  assert.is(shown(transaction.reply), "451 4.5.0 Upstream: it does not offer that (MAIL: Parameter not recognized or not implemented)");
   assert.equal(await deliver(to), ["250 2.1.0 Sender fine", "250 2.1.5 Recipient fine", "354 Go on", "250 2.6.0 Queued as 4711"]);
   const second = await to.begin(MAIL);
-  assert.is(shown(await second.send({ ...RCPT, parameters: { NOTIFY: "NEVER" } })), "451 4.5.0 Upstream: it does not offer that (RCPT: Parameter not recognized or not implemented)");
+  assert.is(shown(await second.rcpt({ ...RCPT, parameters: { NOTIFY: "NEVER" } })), "451 4.5.0 Upstream: it does not offer that (RCPT: Parameter not recognized or not implemented)");
   second.abort();
+});
+
+test("whatever hangs, the wish for a transaction is answered in time", async () => {
+  const server = await scripted({ EHLO: "250-x\r\n250 AUTH XOAUTH2" });
+  const to = upstream(server.address, { beginMs: 60, auth: { user: "user", token: () => new Promise<string>(() => {}) } });
+  assert.equal(await deliver(to), ["451 4.4.1 Upstream: not reached in time"]);
+  const dns: Resolver = { resolveMx: () => new Promise(() => {}) };
+  assert.equal(await deliver(upstream("mx:example.org", { beginMs: 60, resolver: dns })), ["451 4.4.1 Upstream: not reached in time"]);
+  await eventually(() => server.sockets.every(({ destroyed }) => destroyed), "no connection is left");
+});
+
+test("what is said too early is the caller's mistake, and does no harm", async () => {
+  const server = await scripted();
+  const to = upstream(server.address);
+  const transaction = await to.begin(MAIL);
+  assert.throws(() => transaction.body(MESSAGE), /no mail data/);
+  assert.match(await transaction.end().then(() => "ended", String), /no mail data/);
+  transaction.abort();
+  assert.equal(await deliver(to), FINE);
+});
+
+test("once closed, it begins no more", async () => {
+  const server = await scripted();
+  const to = upstream(server.address);
+  await deliver(to);
+  await to.close();
+  assert.match(server.dialogue, /QUIT$/);
+  assert.equal(await deliver(to), ["451 4.3.2 Upstream: we are shutting down"]);
 });
 
 test("offers are asked for once, remembered, and not to be had from one that is down", async () => {
@@ -346,24 +374,24 @@ test("offers are asked for once, remembered, and not to be had from one that is 
 test("LMTP: LHLO, and a reply for each recipient", async () => {
   const server = await scripted({ ".": "250 2.0.0 Delivered\r\n452 4.2.2 Over quota" });
   const transaction = await upstream(server.address, { lmtp: true }).begin(MAIL);
-  await Promise.all([transaction.send(RCPT), transaction.send(RCPT)]);
-  await transaction.send({ type: "DATA" });
+  await Promise.all([transaction.rcpt(RCPT), transaction.rcpt(RCPT)]);
+  await transaction.data();
   await transaction.body(MESSAGE);
   assert.equal((await transaction.end()).map(shown), ["250 2.0.0 Delivered", "452 4.2.2 Over quota"]);
 });
 
 test("LMTP: one reply for two recipients does not hang", async () => {
   const server = await scripted({ ".": "451 4.3.0 Error in processing" });
-  const transaction = await upstream(server.address, { lmtp: true, limits: { deliveryMs: 50 } }).begin(MAIL);
-  await Promise.all([transaction.send(RCPT), transaction.send(RCPT)]);
-  await transaction.send({ type: "DATA" });
+  const transaction = await upstream(server.address, { lmtp: true, limits: { deliveryReplyMs: 50 } }).begin(MAIL);
+  await Promise.all([transaction.rcpt(RCPT), transaction.rcpt(RCPT)]);
+  await transaction.data();
   await transaction.body(MESSAGE);
   assert.equal((await transaction.end()).map(shown), ["451 4.3.0 Error in processing", "451 4.4.2 Upstream: no reply in time"]);
 });
 
 test("LMTP: a server that does not know LHLO is none", async () => {
   const server = await scripted({ LHLO: "500 5.5.1 What?" });
-  assert.equal(await deliver(upstream(server.address, { lmtp: true })), ["451 Upstream: 500 5.5.1 What?"]);
+  assert.equal(await deliver(upstream(server.address, { lmtp: true })), ["451 4.4.0 Upstream: 500 5.5.1 What?"]);
 });
 
 // MX (§5.1)
@@ -412,7 +440,7 @@ test("none is tried that is as far away as we are", async () => {
   assert.ok(!("code" in found));
   assert.equal(found.map(({ address }) => address[0]), ["127.0.0.1"]);
   const none = await targetsOf("mx:us.example", dns, isOurs);
-  assert.is("code" in none && shown(none), "451 4.4.6 The next hop is this server itself");
+  assert.is("code" in none && shown(none), "451 4.4.6 Upstream: it is this server itself");
 });
 
 // TLS (RFC 3207, RFC 8314) and AUTH (RFC 4954)
@@ -524,14 +552,13 @@ test("AUTH XOAUTH2, with a token that is asked for each time; the refusal comes 
 });
 
 test("credentials that are refused, or cannot be had, or have no mechanism, or go on and on", async () => {
-  const heard = async (script: Script, auth: UpstreamOptions["auth"]): Promise<string> => (await deliver(upstream((await scripted(script)).address, { auth: auth! })))[0]!;
+  const heard = async (script: Script, auth: Credentials): Promise<string> => (await deliver(upstream((await scripted(script)).address, { auth })))[0]!;
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "535 5.7.8 Not user/pässword" }, AUTH), "451 4.7.8 Upstream: our credentials were not taken");
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "(end)" }, AUTH), "451 4.4.2 Upstream: connection closed");
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "334 " }, AUTH), "451 4.7.8 Upstream: our credentials were not taken");
   assert.is(await heard({ "EHLO": "250-x\r\n250 AUTH LOGIN", "AUTH": "334 ", [base64("user").toUpperCase()]: "334 ", [base64("pässword").toUpperCase()]: "334 " }, AUTH), "451 4.7.8 Upstream: our credentials were not taken");
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH GSSAPI" }, AUTH), "451 4.7.0 Upstream: no mechanism of AUTH that may be used here");
   assert.is(await heard({}, AUTH), "451 4.7.0 Upstream: no mechanism of AUTH that may be used here");
-  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN" }, { user: "user" }), "451 4.7.0 Upstream: there is no password or token");
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH XOAUTH2" }, { user: "user", token: () => Promise.reject(new Error("expired")) }), "451 4.7.0 Upstream: there is no password or token");
   assert.match(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN" }, { user: "user", password: "x".repeat(20_000) }), /^451 4.3.5 .*too long/);
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "235 2.7.0 Welcome" }, { user: "", password: "" }), "250 2.1.0 Sender fine");
@@ -541,7 +568,7 @@ test("credentials are not in the trace", async () => {
   const server = await scripted({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "235 Welcome" });
   let seen = "";
   await deliver(upstream(server.address, { auth: AUTH, trace: (_, from, octets) => (seen += `${from}: ${Buffer.from(octets).toString()}`) }));
-  assert.match(seen, /us: EHLO proxy\.example\r\n.*us: \(credentials\)\r\nupstream: 235 Welcome\r\nus: MAIL/s);
+  assert.match(seen, /client: EHLO proxy\.example\r\n.*client: \(credentials\)\r\nserver: 235 Welcome\r\nclient: MAIL/s);
   assert.not.match(seen, /AUTH PLAIN |pässword/);
   assert.ok(!seen.includes(base64("\0user\0pässword")));
 });

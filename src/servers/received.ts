@@ -35,6 +35,8 @@ function dateTime(date: Date): string {
 
 const LF = 0x0a;
 const CR = 0x0d;
+/** The bit that makes a letter a small one; the colon has it anyway. */
+const LOWER_CASE = 0x20;
 const RECEIVED = new TextEncoder().encode("received:");
 
 /** Counts the Received lines of a header while it passes. */
@@ -58,7 +60,7 @@ export class Hops {
     } else if (octet !== CR) {
       this.#lineOctets += 1;
       if (this.#matched < 0) return;
-      this.#matched = (octet | 0x20) === RECEIVED[this.#matched]! || octet === RECEIVED[this.#matched] ? this.#matched + 1 : -1;
+      this.#matched = (octet | LOWER_CASE) === RECEIVED[this.#matched] ? this.#matched + 1 : -1;
       if (this.#matched !== RECEIVED.length) return;
       this.count += 1;
       this.#matched = -1;
