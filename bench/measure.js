@@ -40,17 +40,17 @@ export function print(title, unit, base, rows) {
 }
 
 /** @param {number[]} sorted @param {number} q */
-function quantile(sorted, q) {
+export function quantile(sorted, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 }
 
 /** @param {number} value */
-function engineering(value) {
-  const [factor, suffix] = value >= 1e9 ? [1e9, " G"] : value >= 1e6 ? [1e6, " M"] : [1e3, " k"];
+export function engineering(value) {
+  const [factor, suffix] = value >= 1e9 ? [1e9, " G"] : value >= 1e6 ? [1e6, " M"] : value >= 1e3 ? [1e3, " k"] : [1, ""];
   return short(value / factor) + suffix;
 }
 
 /** @param {number} value */
-function short(value) {
-  return value.toPrecision(value >= 100 ? 3 : 2);
+export function short(value) {
+  return value >= 100 ? value.toFixed() : value.toPrecision(2);
 }

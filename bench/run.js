@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const BENCHES = ["lines", "data"];
+const BENCHES = ["lines", "data", "relay"];
 
 const asked = process.argv.slice(2);
 for (const name of asked.filter((each) => !BENCHES.includes(each))) {
