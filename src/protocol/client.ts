@@ -1,13 +1,12 @@
 // The sending end of a conversation (RFC 5321 §3, §4.1.1), and of LMTP (RFC 2033): the same table, rows and values as the
 // receiving end. send(), body() and endBody() say what is to be said, receive() takes octets, steps come out of next().
 
-import { CR, LF, octetsOf } from "./bytes.js";
+import { octetsOf } from "./bytes.js";
 import type { Rcpt, Request } from "./command.js";
 import { encoder, endOfData, stuff, type Encoder } from "./data.js";
-import type { Extension, Row, Settings, Terms } from "./extension.js";
+import type { ClientOptions, Row, Settings, Terms } from "./extension.js";
 import { agreed, CLIENT_EXTENSIONS, NO_OFFERS, offersOf, settings, type Offers } from "./grammar.js";
 import { Input } from "./input.js";
-import type { Limits } from "./limits.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
@@ -19,14 +18,6 @@ const NOTHING: Wait = { for: "nothing", ms: Infinity };
 
 /** RFC 2033 §4.1: LHLO takes the place of EHLO and HELO. */
 const HELLOS = { smtp: ["EHLO", "HELO"], lmtp: ["LHLO"] } as const;
-
-export interface ClientOptions {
-  /** What is made use of where the peer offers it; if not given, all that clients know. */
-  readonly extensions?: readonly Extension[];
-  readonly limits?: Partial<Limits>;
-  /** LMTP: LHLO, and one final reply for each accepted recipient. */
-  readonly lmtp?: boolean;
-}
 
 export class Client {
   readonly #settings: Settings;
@@ -43,6 +34,8 @@ export class Client {
   #block: Uint8Array | undefined;
   #encoder: Encoder | undefined;
   #offers: Offers | undefined;
+  /** What may be done once, and was: STARTTLS, AUTH. */
+  readonly #spent = new Set<string>();
   #recipients: Rcpt[] = [];
   #handshake = false;
   /** LMTP: some of the replies to a message have come, and some not yet. */
@@ -77,6 +70,12 @@ export class Client {
     return this.#recipients;
   }
 
+  /** Whether another command may be said now: none may behind one whose reply decides how to go on (RFC 2920 §3.1). */
+  get mayFollow(): boolean {
+    const newest = this.#conversation.newest;
+    return !this.#handshake && (newest === undefined || this.#row(newest).endsGroup !== true);
+  }
+
   /** What is waited for now. Another value each time that a wait begins. */
   get wait(): Wait {
     return (this.#wait ??= this.#newWait());
@@ -90,9 +89,7 @@ export class Client {
   send(command: Request): void {
     this.#loseIfUnasked();
     if (this.state === "closed") return;
-    const newest = this.#conversation.newest;
-    if (newest !== undefined && this.#row(newest).endsGroup === true) throw new Error(`the reply to ${newest.type} has to come first`);
-    if (this.#handshake) throw new Error("the handshake has to come first");
+    if (!this.mayFollow) throw new Error(`${this.#handshake ? "the handshake" : `the reply to ${this.#conversation.newest!.type}`} has to come first`);
     const foreign: readonly string[] = HELLOS[this.#lmtp ? "smtp" : "lmtp"];
     if (foreign.includes(command.type)) throw new Error(`${command.type} is not said here (RFC 2033 §4.1)`);
     const text = writeCommand(command, this.#terms);
@@ -146,6 +143,7 @@ export class Client {
     if (!this.#handshake) throw new Error("there was no handshake to do");
     this.#handshake = false;
     this.#wait = undefined;
+    this.#spent.add("STARTTLS");
     this.#apply(undefined);
   }
 
@@ -204,20 +202,19 @@ export class Client {
     return this.owed - this.#unsent.length;
   }
 
-  /** RFC 3207 §5: whatever is there already was not said by the one that the handshake will show. */
+  /** RFC 3207 §6: whatever is there already was not said by the one that the handshake will show. */
   #beforeHandshake(): ClientStep | undefined {
     return this.#input.begun > 0 ? this.#lose({ why: "octets behind STARTTLS" }) : HANDSHAKE;
   }
 
   #read(): ClientStep | undefined {
     const most = this.#settings.limits.replyOctets - this.#replyOctets;
-    const found = this.#input.findLine(most, true);
+    const found = this.#input.findLine(most, false);
     if (found === "dry" && this.#input.begun > most) return this.#lose({ why: "reply too long" });
     if (found === "dry") return this.#input.release(), NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
     const { line, lineFrom, lineTo } = this.#input;
-    const end = line[lineTo - 2] === CR && line[lineTo - 1] === LF ? lineTo - 2 : lineTo - 1;
-    const taken = this.#reader.take(line.subarray(lineFrom, end), this.#showsEnhanced());
+    const taken = this.#reader.take(line.subarray(lineFrom, lineTo - "\r\n".length), this.#showsEnhanced());
     this.#replyOctets = taken === "more" ? this.#replyOctets + lineTo - lineFrom : 0;
     this.#input.dropLine();
     if (taken === "more") return undefined;
@@ -232,11 +229,11 @@ export class Client {
 
   #answered(reply: Reply): ClientStep | undefined {
     const inMessage = this.#sent === 0 && this.state === "data";
-    if (reply.code === 421 || (inMessage && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; what else would it refuse?
+    if (reply.code === 421 || (inMessage && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; a refusal there can only mean the message
     if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
     const to = this.#conversation.oldest!;
-    const toNobody = to.type === "DATA" && reply.code < 400 && this.#recipients.length === 0;
-    if (this.#lmtp && toNobody) return this.#lose({ why: "unexpected reply" }); // RFC 2033 §4.2: no reply to the message would ever come
+    const opens = to.type === "DATA" && reply.code < 400;
+    if (opens && (reply.code !== 354 || (this.#lmtp && this.#recipients.length === 0))) return this.#lose({ why: "unexpected reply" }); // §3.3; RFC 2033 §4.2: no reply to the message would follow
     if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     this.#conversation.answer(reply.code);
     this.#wait = undefined;
@@ -250,15 +247,18 @@ export class Client {
   #agreed(to: ClientQuestion, reply: Reply): void {
     switch (to.type) {
       case "EHLO":
-      case "LHLO":
-        this.#terms.hello = { type: "EHLO", domain: to.domain };
-        return this.#apply(offersOf(reply));
       case "HELO":
-        this.#terms.hello = { type: "HELO", domain: to.domain };
-        return this.#apply(undefined);
+      case "LHLO":
+        this.#terms.hello = { type: to.type === "HELO" ? "HELO" : "EHLO", domain: to.domain }; // LHLO means the same (RFC 2033 §4.1)
+        return this.#apply(to.type === "HELO" ? undefined : offersOf(reply));
       case "STARTTLS":
         this.#handshake = true;
         return;
+      case "AUTH":
+      case "response":
+        if (this.state !== "ready") return;
+        this.#spent.add("AUTH"); // RFC 4954 §4
+        return this.#apply(this.#offers);
       case "RCPT":
         this.#recipients.push(to);
         return;
@@ -269,8 +269,8 @@ export class Client {
 
   /** From here on the conversation has the grammar of what both ends can do. */
   #apply(offers: Offers | undefined): void {
-    this.#offers = offers;
-    Object.assign(this.#terms, agreed(this.#settings, offers ?? NO_OFFERS));
+    this.#offers = offers && new Map([...offers].filter(([keyword]) => !this.#spent.has(keyword)));
+    Object.assign(this.#terms, agreed(this.#settings, this.#offers ?? NO_OFFERS));
     this.#conversation.transitions = this.#terms.grammar.transitions;
   }
 

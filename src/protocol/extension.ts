@@ -107,3 +107,12 @@ export interface Transaction {
   readonly mail: Mail;
   readonly recipients: Rcpt[];
 }
+
+/** What a client is set up with. */
+export interface ClientOptions {
+  /** What is made use of where the peer offers it; if not given, all that clients know. */
+  readonly extensions?: readonly Extension[];
+  readonly limits?: Partial<Limits>;
+  /** LMTP (RFC 2033): LHLO, and one final reply for each accepted recipient. */
+  readonly lmtp?: boolean;
+}

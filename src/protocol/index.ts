@@ -1,17 +1,17 @@
 // The engine: everything an application needs of it. Runs wherever there is JavaScript with TextEncoder and TextDecoder.
 
 export { Server } from "./server.js";
-export { Client, type ClientOptions } from "./client.js";
+export { Client } from "./client.js";
 export type {
   Abort, AbortReason, Answered, Body, ClientQuestion, ClientStep, Connect, EndOfData, Irregularity, Loss, Message, Output, Question, Step, Wait,
 } from "./step.js";
 export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
-export { badSyntax, formatCommand, formatParameters, parameterTexts } from "./verbs.js";
+export { badSyntax, formatCommand, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export type {
   Auth, ChallengeResponse, Command, Hello, Lhlo, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
 } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
-export type { Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
+export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 export { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
 export { EXPN } from "./extensions/expn.js";

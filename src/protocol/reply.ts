@@ -112,7 +112,7 @@ function isEnhanced(text: string): boolean {
 }
 
 function withoutPrefix(line: string, enhanced: string): string {
-  return line.startsWith(enhanced) ? line.slice(enhanced.length).trimStart() : line;
+  return line.split(" ", 1)[0] === enhanced ? line.slice(enhanced.length).trimStart() : line;
 }
 
 function printable(text: string, utf8: boolean): string {

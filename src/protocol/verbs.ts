@@ -196,6 +196,11 @@ function hostAlone(scan: Scan): string | undefined {
   return atEnd(scan) ? name : undefined;
 }
 
+/** Whether a text is a domain or an address literal: what a host may call itself (§4.1.1.1). */
+export function isHost(text: string): boolean {
+  return !/[\r\n]/.test(text) && hostAlone(new Scan(octetsOf(`${text}\r\n`), 0)) === text;
+}
+
 /** A leniency: a program that knows no name of its own says something else, or says more (§4.1.1.1 tells of that). */
 function hostOrWord(scan: Scan): string | undefined {
   const from = scan.at;

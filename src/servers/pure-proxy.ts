@@ -9,7 +9,7 @@ import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
 
 /** Octets pass through as they are: there is nothing to decode, nor to hold in memory. */
 export interface PureProxyOptions extends Omit<SMTPServerOptions, "decodeData" | "memoryLimit" | "enableSMTPUTF8">, RelayingOptions {
-  /** Puts an X-Peer line with the client's address in front, as Python's PureProxy did. */
+  /** Puts an X-Peer line with the client's address in front, as Python's PureProxy did, though a relay adds no line but Received (§3.6.3). */
   readonly xPeer?: boolean;
   readonly upstream?: Omit<UpstreamOptions, "isOurs" | "log" | "lmtp">;
 }
@@ -17,7 +17,10 @@ export interface PureProxyOptions extends Omit<SMTPServerOptions, "decodeData" |
 /** RFC 5321 §6.3: a message that has passed more hosts than this is going round. */
 const MAX_HOPS = 100;
 const GOING_ROUND = reply(554, "5.4.6", "Too many hops", "RFC 5321 §6.3");
-/** RFC 2045 §2.7, §2.8: neither 7bit nor 8bit. What drops it on the way may then see an end of data that was none. */
+/**
+ * RFC 2045 §2.7, §2.8: neither 7bit nor 8bit. RFC 5321 §3.6.3 would pass it on; but a server that drops it may then see an end of
+ * the data that was none.
+ */
 const NUL_IN_DATA = reply(554, "5.6.0", "Mail data holds a NUL", "RFC 2045 §2.8");
 /** Upstream has to answer, or to be given up, before our own patience ends, which itself ends before the client's. */
 const SHARE = 0.9;
@@ -78,13 +81,14 @@ export class PureProxy extends SMTPServer {
       HELO: greet,
       MAIL: async (command) => {
         mail = command;
-        transaction = await this.#upstream.begin(command);
+        const { reversePath } = command;
+        transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }); // Appendix C: not passed on
         if (gone) transaction.abort();
         return transaction.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {
         if (!trusted && !this.#relaying.isRelayDomain(forwardPath)) return RELAYING_DENIED;
-        return transaction!.rcpt({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // Appendix C: it is not followed
+        return transaction!.rcpt({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // nor followed
       },
       DATA: async () => {
         const given = await transaction!.data();

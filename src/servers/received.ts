@@ -1,8 +1,7 @@
 // Trace information (RFC 5321 §4.4): the line that every hop puts in front, and the count of those that are there.
 
-import { isIP } from "node:net";
-import type { Hello, Mail } from "../protocol/index.js";
-import type { Peer } from "../transport/index.js";
+import { isHost, type Hello, type Mail } from "../protocol/index.js";
+import { literal, type Peer } from "../transport/index.js";
 
 /**
  * Time-stamp-line = "Received:" FWS From-domain By-domain [With] ";" FWS date-time. The name that the client gave itself is shown
@@ -10,16 +9,9 @@ import type { Peer } from "../transport/index.js";
  */
 export function receivedLine(peer: Peer, hello: Hello, mail: Mail, hostname: string, date: Date): string {
   const tcpInfo = literal(peer.address);
-  const name = /^(?:[A-Za-z0-9.-]+|\[[A-Za-z0-9.:]+\])$/.test(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
+  const name = isHost(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
   const from = tcpInfo === undefined ? name : `${name} (${tcpInfo})`;
   return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(hello, mail)};\r\n\t${dateTime(date)}\r\n`;
-}
-
-/** address-literal; undefined for a unix socket. */
-function literal(address: string): string | undefined {
-  const [ip = ""] = address.split("%"); // the zone is this host's own affair
-  const version = isIP(ip);
-  return version === 0 ? undefined : version === 6 ? `[IPv6:${ip}]` : `[${ip}]`;
 }
 
 /** "with" names the protocol: RFC 3848, and RFC 6531 §4.3 for SMTPUTF8. */
@@ -28,14 +20,17 @@ function withProtocol(hello: Hello, mail: Mail): string {
   return hello.type === "EHLO" ? "ESMTP" : "SMTP";
 }
 
-/** date-time of RFC 5322 §3.3, in UTC. */
+/** date-time of RFC 5322 §3.3, in local time with its offset (§4.4). */
 function dateTime(date: Date): string {
-  return date.toUTCString().replace("GMT", "+0000");
+  const east = -date.getTimezoneOffset();
+  const [hours, minutes] = [Math.trunc(Math.abs(east) / 60), Math.abs(east) % 60].map((each) => String(each).padStart(2, "0"));
+  return new Date(date.getTime() + east * 60_000).toUTCString().replace("GMT", `${east < 0 ? "-" : "+"}${hours}${minutes}`);
 }
 
 const LF = 0x0a;
 const CR = 0x0d;
-/** The bit that makes a letter a small one; the colon has it anyway. */
+const CAPITAL_A = 0x41;
+/** The bit that makes a letter a small one. */
 const LOWER_CASE = 0x20;
 const RECEIVED = new TextEncoder().encode("received:");
 
@@ -60,7 +55,7 @@ export class Hops {
     } else if (octet !== CR) {
       this.#lineOctets += 1;
       if (this.#matched < 0) return;
-      this.#matched = (octet | LOWER_CASE) === RECEIVED[this.#matched] ? this.#matched + 1 : -1;
+      this.#matched = (octet < CAPITAL_A ? octet : octet | LOWER_CASE) === RECEIVED[this.#matched] ? this.#matched + 1 : -1;
       if (this.#matched !== RECEIVED.length) return;
       this.count += 1;
       this.#matched = -1;

@@ -1,4 +1,4 @@
-// Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.1).
+// Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.9).
 
 import { BlockList, isIP } from "node:net";
 import { reply, type Path } from "../protocol/index.js";
@@ -32,9 +32,9 @@ export class Relaying {
     return version === 0 || isLoopback([address, port]) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
   }
 
-  /** Whether anybody may send there. §4.5.1: "Postmaster" alone, too, where there are domains that mail is taken for. */
+  /** Whether anybody may send there. §4.5.1: "Postmaster" alone, too, once anything is opened. */
   isRelayDomain({ domain }: Path): boolean {
-    if (domain === "") return this.#domains.length > 0;
+    if (domain === "") return !this.onlyThisHost;
     const name = domain.toLowerCase();
     return this.#domains.some((each) => (each.startsWith(".") ? name.endsWith(each) : name === each));
   }

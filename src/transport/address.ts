@@ -1,5 +1,6 @@
 // Addresses of the transport: how they are written, and which are this host's own.
 
+import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
 /** [host, port], port 0 for any that is free; or the path of a unix socket. */
@@ -15,6 +16,13 @@ export function written(address: Address): string {
 /** An IPv4 address as such, where the kernel shows it within IPv6. */
 export function unmapped(ip: string): string {
   return ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice("::ffff:".length) : ip;
+}
+
+/** address-literal (RFC 5321 §4.1.3); undefined where there is no IP address, as on a unix socket. */
+export function literal(address: string): string | undefined {
+  const [ip = ""] = address.split("%"); // the zone is this host's own affair
+  const version = isIP(ip);
+  return version === 0 ? undefined : version === 6 ? `[IPv6:${ip}]` : `[${ip}]`;
 }
 
 /** Whether nobody but this host can be at the other end. */

@@ -6,7 +6,7 @@ import { written, type Address } from "./address.js";
 import { inTime } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions, type TlsOptions } from "./link.js";
-import { isExchange, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+import { isExchange, SMTP_PORT, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 import { fitting, notOffered, Transaction } from "./transaction.js";
 import { trouble, TROUBLES } from "./trouble.js";
 import { visible } from "./visible.js";
@@ -51,10 +51,13 @@ export class Upstream {
   #askingForOffers: Promise<Offers | undefined> | undefined;
   #closed = false;
 
-  /** Next hops are tried in order. */
+  /** Next hops are tried in order. Throws RangeError for LMTP on the port of SMTP. */
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
     this.#options = { ...DEFAULTS, ...options };
+    if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
+      throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
+    }
     this.#known = [...CLIENT_EXTENSIONS, ...(options.extensions ?? [])];
   }
 
@@ -62,7 +65,7 @@ export class Upstream {
   async offers(): Promise<Offers | undefined> {
     if (performance.now() < this.#offersValidUntil) return this.#offers;
     this.#askingForOffers ??= this.#askForOffers().finally(() => (this.#askingForOffers = undefined)); // many ask, one goes
-    return this.#askingForOffers;
+    return inTime(OFFERS_MS, undefined, () => this.#askingForOffers!);
   }
 
   /** Opens a transaction with MAIL. */
@@ -88,7 +91,7 @@ export class Upstream {
   }
 
   #askForOffers(): Promise<Offers | undefined> {
-    return inTime(OFFERS_MS, undefined, async (givenUp) => {
+    return inTime(this.#options.beginMs, undefined, async (givenUp) => {
       const link = await this.#connect(givenUp);
       if (!(link instanceof Link)) return undefined;
       this.#keep(link);
@@ -102,7 +105,7 @@ export class Upstream {
     const reset = link.ask({ type: "RSET" });
     const given = await this.#mail(link, mail);
     if (link.lost === undefined && (await reset).code < 300) return this.#opened(link, given);
-    link.destroy();
+    void link.quit();
     return undefined;
   }
 

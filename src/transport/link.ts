@@ -4,6 +4,7 @@
 import { connect as connectNet, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { Client, reply, type ClientOptions, type Offers, type Reply, type Request, type Wait } from "../protocol/index.js";
+import { unmapped } from "./address.js";
 import type { Target } from "./next-hop.js";
 import type { Eventually } from "./strategy.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
@@ -83,9 +84,14 @@ export class Link {
     return this.#client.state === "ready" && this.#client.owed === 0;
   }
 
-  /** A transaction is open, no mail data on its way and nothing owed: RSET will end it. */
+  /** A transaction is open and no mail data on its way: RSET will end it, behind what is owed. */
   get mayReset(): boolean {
-    return (this.#client.state === "mail" || this.#client.state === "rcpt") && this.#client.owed === 0;
+    return (this.#client.state === "mail" || this.#client.state === "rcpt") && this.#client.mayFollow;
+  }
+
+  /** Our own IP address on it; empty on a unix socket. */
+  get localAddress(): string {
+    return unmapped(this.#socket.localAddress ?? "");
   }
 
   /** Sends a command; several in a turn go out together. Throws what Client.send() throws. */
@@ -121,13 +127,14 @@ export class Link {
     return Promise.all(replies);
   }
 
-  /** Says QUIT, and closes when it is answered. */
+  /** Says QUIT, and closes when it is answered, whatever the answer (§4.1.1.10). */
   async quit(): Promise<void> {
     try {
       await this.ask({ type: "QUIT" });
     } catch {
-      this.destroy(); // it cannot be said here: in the middle of mail data, or of AUTH
+      // it cannot be said here: in the middle of mail data, or of AUTH
     }
+    this.destroy();
   }
 
   /** Closes at once: a message that is on its way stays without an end. */

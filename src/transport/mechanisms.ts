@@ -34,10 +34,14 @@ export const MECHANISMS: { readonly [name: string]: Mechanism } = {
     discloses: false,
     answer: (challenge, _nth, { user, secret }) => `${user} ${createHmac("md5", secret).update(challenge, "latin1").digest("hex")}`,
   },
-  // No RFC. A challenge tells what is wrong, as JSON; the answer is empty, and then comes the refusal.
-  XOAUTH2: { by: "token", discloses: true, initial: ({ user, secret }) => `user=${user}\x01auth=Bearer ${secret}\x01\x01`, answer: () => "" },
+  // No RFC. A challenge that is not empty tells what is wrong, as JSON; the answer is empty, and then comes the refusal.
+  XOAUTH2: { by: "token", discloses: true, initial: bearer, answer: (challenge, _nth, proof) => (challenge === "" ? bearer(proof) : "") },
 };
 
 function plain({ user, secret }: Proof): string {
   return `\0${user}\0${secret}`;
+}
+
+function bearer({ user, secret }: Proof): string {
+  return `user=${user}\x01auth=Bearer ${secret}\x01\x01`;
 }

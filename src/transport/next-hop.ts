@@ -2,8 +2,8 @@
 
 import { lookup, resolveMx } from "node:dns/promises";
 import { isIP } from "node:net";
-import { reply, type Reply } from "../protocol/index.js";
-import { type Address } from "./address.js";
+import type { Reply } from "../protocol/index.js";
+import type { Address } from "./address.js";
 import { inTime } from "./in-time.js";
 import { TROUBLES } from "./trouble.js";
 
@@ -22,13 +22,13 @@ export interface Resolver {
   resolveMx(domain: string): Promise<readonly { readonly exchange: string; readonly priority: number }[]>;
 }
 
-const SMTP_PORT = 25;
+export const SMTP_PORT = 25;
 /** More addresses than this are not tried for one next hop. */
 const MAX_TARGETS = 20;
+const ABSOLUTE = ".";
 const LOOKUP_MS = 20_000;
 /** The domain has no MX record: it is its own mail exchanger then. */
 const NO_MX: readonly unknown[] = ["ENODATA", "ENOTFOUND"];
-const NULL_MX = reply(556, "5.1.10", "The domain takes no mail", "RFC 7505 §4.2");
 
 /** The places that a next hop stands for, the best first; or why there are none. `isOurs`: this server listens there. */
 export async function targetsOf(hop: NextHop, resolver: Resolver = { resolveMx }, isOurs = (_: Address): boolean => false): Promise<readonly Target[] | Reply> {
@@ -48,22 +48,23 @@ async function exchangers(domain: string, resolver: Resolver): Promise<readonly 
   try {
     records = await resolver.resolveMx(domain);
   } catch (error) {
-    return NO_MX.includes((error as NodeJS.ErrnoException).code) ? addresses([domain, SMTP_PORT], 0) : TROUBLES.noLookup;
+    return NO_MX.includes((error as NodeJS.ErrnoException).code) ? addresses([domain, SMTP_PORT], 0, ABSOLUTE) : TROUBLES.noLookup;
   }
-  if (records.length === 0) return addresses([domain, SMTP_PORT], 0);
-  if (records.every(({ exchange }) => exchange === "" || exchange === ".")) return NULL_MX;
+  if (records.length === 0) return addresses([domain, SMTP_PORT], 0, ABSOLUTE);
+  if (records.every(({ exchange }) => exchange === "" || exchange === ".")) return TROUBLES.nullMx;
   const inTurn = records
     .map((record) => ({ ...record, chance: Math.random() })) // §5.1: hosts of one preference share the load
     .sort((one, other) => one.priority - other.priority || one.chance - other.chance)
     .slice(0, MAX_TARGETS);
-  const found = await Promise.all(inTurn.map(({ exchange, priority }) => addresses([exchange, SMTP_PORT], priority)));
+  const found = await Promise.all(inTurn.map(({ exchange, priority }) => addresses([exchange, SMTP_PORT], priority, ABSOLUTE)));
   return found.flatMap((targets) => ("code" in targets ? [] : targets));
 }
 
-async function addresses(address: Address, preference: number): Promise<readonly Target[] | Reply> {
+/** `suffix`: with a dot behind it a name is looked up as it is, and not within domains of this host's (§5.1: no partial names). */
+async function addresses(address: Address, preference: number, suffix = ""): Promise<readonly Target[] | Reply> {
   if (typeof address === "string") return [{ address, name: "localhost", preference }];
   const [name, port] = address;
   if (isIP(name) !== 0) return [{ address, name, preference }];
-  const found = await lookup(name, { all: true }).catch(() => []);
+  const found = await lookup(`${name}${suffix}`, { all: true }).catch(() => []);
   return found.length === 0 ? TROUBLES.noAddress : found.map(({ address: ip }) => ({ address: [ip, port], name, preference }));
 }

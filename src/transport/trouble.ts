@@ -10,6 +10,7 @@ export function trouble(enhanced: string, text: string): Reply {
 export const TROUBLES = {
   noNextHop: trouble("4.4.4", "there is none"),
   noAddress: trouble("4.4.4", "it has no address"),
+  nullMx: trouble("4.4.4", "its domain takes no mail (RFC 7505)"),
   noLookup: trouble("4.4.3", "its address cannot be looked up"),
   ourselves: trouble("4.4.6", "it is this server itself"),
   notReached: trouble("4.4.1", "not reached in time"),

@@ -14,5 +14,5 @@ export const AUTH: Extension = {
       in: { ready: { 2: "same", 3: "auth" } },
     } satisfies Row<Auth>,
   },
-  lineOctets: { AUTH: 11_776, response: 11_776 }, // RFC 4954 §4: 12,288 in all
+  lineOctets: { response: 11_776 }, // RFC 4954 §4: 12,288 in all, but for AUTH itself no more than for others
 };
