@@ -48,7 +48,7 @@ export type Offers = ReadonlyMap<string, string>;
 export function offersOf({ lines }: Reply): Offers {
   const offers = new Map<string, string>();
   for (const line of lines.slice(1)) {
-    const [, keyword, argument = ""] = /^([A-Za-z0-9][A-Za-z0-9-]*)(?: +(.*))?$/.exec(line.trimEnd()) ?? [];
+    const [, keyword, argument = ""] = /^([A-Za-z0-9][A-Za-z0-9-]*)(?: +([^ ][^]*))?$/.exec(line.trimEnd()) ?? [];
     if (keyword !== undefined) offers.set(keyword.toUpperCase(), argument);
   }
   return offers;

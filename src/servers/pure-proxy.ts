@@ -71,7 +71,7 @@ export class PureProxy extends SMTPServer {
     let mail: Mail;
     let transaction: Transaction | undefined;
     let hops: Hops;
-    let gone = false;
+    const gone = new AbortController();
     const greet = async (command: Hello): Promise<Settings> => {
       hello = command;
       return this.#offer(await this.#upstream.offers());
@@ -82,8 +82,7 @@ export class PureProxy extends SMTPServer {
       MAIL: async (command) => {
         mail = command;
         const { reversePath } = command;
-        transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }); // Appendix C: not passed on
-        if (gone) transaction.abort();
+        transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone.signal); // Appendix C: not passed on
         return transaction.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {
@@ -104,7 +103,7 @@ export class PureProxy extends SMTPServer {
       message: async () => (await transaction!.end())[0],
       abort: () => transaction?.abort(),
       closed: () => {
-        gone = true;
+        gone.abort(); // MAIL may be on its way still
         transaction?.abort();
       },
     };

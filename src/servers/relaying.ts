@@ -32,9 +32,13 @@ export class Relaying {
     return version === 0 || isLoopback([address, port]) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
   }
 
-  /** Whether anybody may send there. §4.5.1: "Postmaster" alone, too, once anything is opened. */
-  isRelayDomain({ domain }: Path): boolean {
+  /**
+   * Whether anybody may send there. Not to a local part that is a route of old, "user%elsewhere" or "elsewhere!user": upstream, which
+   * trusts us, might follow it. §4.5.1: "Postmaster" alone, once anything is opened.
+   */
+  isRelayDomain({ localPart, domain }: Path): boolean {
     if (domain === "") return !this.onlyThisHost;
+    if (/[@%!]/.test(localPart)) return false;
     const name = domain.toLowerCase();
     return this.#domains.some((each) => (each.startsWith(".") ? name.endsWith(each) : name === each));
   }

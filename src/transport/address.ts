@@ -27,22 +27,33 @@ export function literal(address: string): string | undefined {
 
 /** Whether nobody but this host can be at the other end. */
 export function isLoopback(address: Address): boolean {
-  return typeof address === "string" || address[0].startsWith("127.") || address[0] === "::1";
-}
-
-/** Whether it is this host, by any of its addresses; who connects to 0.0.0.0 is connected to it, too. */
-export function isThisHost(address: Address): boolean {
-  if (isLoopback(address) || isEverywhere(address)) return true;
-  return Object.values(networkInterfaces()).some((each) => each?.some(({ address: ip }) => ip === address[0]));
+  if (typeof address === "string") return true;
+  const ip = canonical(address[0]);
+  return ip.startsWith("127.") || ip === "::1";
 }
 
 /** Whether somebody who connects there reaches one who listens here. */
 export function reaches(address: Address, listening: Address): boolean {
   if (typeof address === "string" || typeof listening === "string") return address === listening;
-  return address[1] === listening[1] && (address[0] === listening[0] || (isEverywhere(listening) && isThisHost(address)));
+  const [to, at] = [canonical(address[0]), canonical(listening[0])];
+  if (address[1] !== listening[1]) return false;
+  return to === at || (isUnspecified(to) && isLoopback(listening)) || (isUnspecified(at) && isThisHost(address, to));
 }
 
-/** "All addresses of this host", to one who listens. */
-function isEverywhere(address: Address): boolean {
-  return address[0] === "0.0.0.0" || address[0] === "::";
+function isThisHost(address: Address, ip: string): boolean {
+  return isLoopback(address) || isUnspecified(ip) || Object.values(networkInterfaces()).some((each) => each?.some((own) => own.address === ip));
+}
+
+/** All addresses of this host, to one who listens; its loopback, to one who connects. */
+function isUnspecified(ip: string): boolean {
+  return ip === "0.0.0.0" || ip === "::";
+}
+
+/** An IP address in its shortest form; an IPv4 address within IPv6 as IPv4. */
+function canonical(ip: string): string {
+  if (isIP(ip) !== 6) return ip;
+  const short = new URL(`http://[${ip.split("%", 1)[0]}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short) ?? [];
+  if (high === undefined || low === undefined) return short;
+  return [high, low].flatMap((word) => [parseInt(word, 16) >> 8, parseInt(word, 16) & 0xff]).join(".");
 }

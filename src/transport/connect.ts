@@ -20,6 +20,8 @@ export interface UpstreamOptions extends IntroductionOptions {
   readonly limits?: Partial<Limits>;
   /** For a connection, and for a handshake, in milliseconds. 30,000 if not given. */
   readonly connectMs?: number;
+  /** For all that comes before the first transaction at one address: connection, greeting, hello, TLS, AUTH. 60,000 if not given. */
+  readonly introduceMs?: number;
   /** From the wish for a transaction to the answer to its MAIL, over all next hops. 240,000 if not given. */
   readonly beginMs?: number;
   /** How many idle connections are kept: 20 if not given; and for how long: 60,000 ms. */
@@ -35,7 +37,7 @@ export interface UpstreamOptions extends IntroductionOptions {
   readonly trace?: LinkOptions["trace"];
 }
 
-const DEFAULTS = { connectMs: 30_000, beginMs: 240_000, keep: 20, keepMs: 60_000 };
+const DEFAULTS = { connectMs: 30_000, introduceMs: 60_000, beginMs: 240_000, keep: 20, keepMs: 60_000 };
 /** A client that says EHLO is not kept waiting longer than this for what the next hop offers; and for how long that is believed. */
 const OFFERS_MS = 20_000;
 const OFFERS_VALID_MS = 60_000;
@@ -49,7 +51,7 @@ export class Upstream {
   #offers: Offers | undefined;
   #offersValidUntil = 0;
   #askingForOffers: Promise<Offers | undefined> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   /** Next hops are tried in order. Throws RangeError for LMTP on the port of SMTP. */
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
@@ -68,13 +70,13 @@ export class Upstream {
     return inTime(OFFERS_MS, undefined, () => this.#askingForOffers!);
   }
 
-  /** Opens a transaction with MAIL. */
-  begin(mail: Mail): Promise<Transaction> {
+  /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. */
+  begin(mail: Mail, ...stop: readonly AbortSignal[]): Promise<Transaction> {
     return inTime(this.#options.beginMs, new Transaction(TROUBLES.notReached), async (givenUp) => {
       const idle = this.#takeIdle();
       const again = idle && (await this.#beginAgain(idle, mail, givenUp));
       return again ?? this.#beginAfresh(mail, givenUp);
-    });
+    }, [...stop, this.#closing.signal]);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
@@ -84,9 +86,9 @@ export class Upstream {
     return found.includes(TROUBLES.ourselves);
   }
 
-  /** Says QUIT on all idle connections, and begins no more. Transactions that are open go on. */
+  /** Says QUIT on all idle connections, and begins nothing any more. Transactions that are open go on. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     await Promise.all([...this.#idle.keys()].map((link) => this.#letGo(link)));
   }
 
@@ -96,7 +98,7 @@ export class Upstream {
       if (!(link instanceof Link)) return undefined;
       this.#keep(link);
       return this.#offers;
-    });
+    }, [this.#closing.signal]);
   }
 
   /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
@@ -138,7 +140,6 @@ export class Upstream {
         continue;
       }
       for (const target of targets) {
-        if (this.#closed) return TROUBLES.shuttingDown;
         if (givenUp.aborted) return TROUBLES.notReached;
         const link = await this.#introduced(target, givenUp);
         if (link instanceof Link) return link;
@@ -148,13 +149,15 @@ export class Upstream {
     return failure;
   }
 
+  /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
   async #introduced(target: Target, givenUp: AbortSignal): Promise<Link | Reply> {
-    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, trace } = this.#options;
+    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, trace } = this.#options;
     const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
-    const refusal = await introduce(link, this.#options).catch((error: Error) => trouble("4.3.5", `it cannot be told who we are (${error.message})`));
+    const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options)).catch(unwritable);
     if (refusal !== undefined) {
-      void link.quit();
+      if (refusal === TROUBLES.noAnswer) link.destroy(refusal);
+      else void link.quit();
       return refusal;
     }
     this.#offers = link.offers ?? new Map();
@@ -169,7 +172,7 @@ export class Upstream {
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
   #keep(link: Link): void {
     const { keep, keepMs } = this.#options;
-    if (!link.free || this.#closed || this.#idle.size >= keep) return void link.quit();
+    if (!link.free || this.#closing.signal.aborted || this.#idle.size >= keep) return void link.quit();
     link.onLost = () => this.#forget(link);
     link.idle(true);
     this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());
@@ -192,6 +195,11 @@ export class Upstream {
     link.onLost = () => {};
     link.idle(false);
   }
+}
+
+/** What we are called, or how we prove it, cannot be written as a command. */
+function unwritable({ message }: Error): Reply {
+  return trouble("4.3.5", `it cannot be told who we are (${message})`);
 }
 
 /** One, not a list: [host, port], or a text. */

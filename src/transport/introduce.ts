@@ -64,7 +64,7 @@ async function authenticate(link: Link, credentials: Credentials): Promise<Reply
     const challenge = nth < MAX_CHALLENGES ? decoded(given.lines.join("")) : undefined;
     given = await link.ask({ type: "response", text: challenge === undefined ? CANCEL : base64(mechanism.answer(challenge, nth, proof)) });
   }
-  return given.code < 300 ? undefined : link.lost ?? TROUBLES.credentialsRefused;
+  return given.code < 300 ? undefined : TROUBLES.noLogin;
 }
 
 /** Undefined where the one who has it does not give it. */

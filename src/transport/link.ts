@@ -27,10 +27,15 @@ export interface LinkOptions {
   readonly trace?: ((target: Target, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
 
+/** The replies to a message: never none, since no answer must not be taken for a good one. */
+export type Finals = readonly [Reply, ...Reply[]];
+
 type Settle = (reply: Reply) => void;
 
 const SECURED = reply(220, "2.0.0", "Secured", "RFC 3207 §4");
-const CREDENTIALS = new TextEncoder().encode("(credentials)\r\n");
+const CREDENTIALS = Buffer.from("(credentials)\r\n");
+/** It may quote them. */
+const REPLY_TO_CREDENTIALS = Buffer.from("(reply to credentials)\r\n");
 
 export class Link {
   readonly target: Target;
@@ -49,6 +54,8 @@ export class Link {
   #onSecured: Settle | undefined;
   #lost: Reply | undefined;
   #scheduled = false;
+  /** What was said last are credentials. */
+  #discreet = false;
   #timer: NodeJS.Timeout | undefined;
   /** What the timer is armed for. */
   #watched: Wait | undefined;
@@ -119,12 +126,14 @@ export class Link {
   }
 
   /** The message is whole: the final reply, or, with LMTP, one for each accepted recipient. */
-  end(): Promise<readonly Reply[]> {
+  end(): Promise<Finals> {
     if (this.#lost !== undefined) return Promise.resolve([this.#lost]);
     this.#client.endBody();
     const replies = Array.from({ length: this.#client.owed }, () => new Promise<Reply>((resolve) => this.#owed.push(resolve)));
     this.#pump();
-    return Promise.all(replies);
+    const [first, ...others] = replies;
+    if (first === undefined) return Promise.resolve([this.#lost ?? TROUBLES.closed]); // lost before its end could be said
+    return Promise.all([first, ...others]);
   }
 
   /** Says QUIT, and closes when it is answered, whatever the answer (§4.1.1.10). */
@@ -170,7 +179,7 @@ export class Link {
   }
 
   #receive(octets: Uint8Array): void {
-    this.#options.trace?.(this.target, "server", octets);
+    this.#trace("server", this.#discreet ? REPLY_TO_CREDENTIALS : octets);
     this.#client.receive(octets);
     this.#pump();
   }
@@ -196,7 +205,8 @@ export class Link {
       const step = this.#client.next();
       switch (step.type) {
         case "output":
-          this.#options.trace?.(this.target, "client", step.secret === true ? CREDENTIALS : step.octets);
+          this.#discreet = step.secret === true;
+          this.#trace("client", this.#discreet ? CREDENTIALS : step.octets);
           this.#socket.write(step.octets);
           break;
         case "reply":
@@ -209,6 +219,14 @@ export class Link {
         case "close":
           return this.#over(step.loss === undefined ? TROUBLES.closed : troubleIn(step.loss));
       }
+    }
+  }
+
+  #trace(from: "client" | "server", octets: Uint8Array): void {
+    try {
+      this.#options.trace?.(this.target, from, octets);
+    } catch {
+      // a trace that fails is no reason to stop
     }
   }
 

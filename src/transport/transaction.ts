@@ -1,7 +1,7 @@
 // One mail transaction at the next hop (RFC 5321 §3.3), from the answer to MAIL on.
 
 import type { Extension, Mail, Offers, Rcpt, Reply } from "../protocol/index.js";
-import type { Link } from "./link.js";
+import type { Finals, Link } from "./link.js";
 import type { Eventually } from "./strategy.js";
 import { trouble, TROUBLES } from "./trouble.js";
 
@@ -48,7 +48,7 @@ export class Transaction {
   }
 
   /** The message is whole. Its final reply; with LMTP one for each accepted recipient, unless it is lost already. */
-  async end(): Promise<readonly Reply[]> {
+  async end(): Promise<Finals> {
     if (this.#open === undefined) return [this.#why()];
     const { link, done } = this.#open;
     const replies = link.end();

@@ -25,7 +25,7 @@ export const TROUBLES = {
   tlsNotOffered: trouble("4.7.4", "TLS is required, and not offered"),
   noMechanism: trouble("4.7.0", "no mechanism of AUTH that may be used here"),
   noSecret: trouble("4.7.0", "there is no password or token"),
-  credentialsRefused: trouble("4.7.8", "our credentials were not taken"),
+  noLogin: trouble("4.7.8", "we could not log in"),
   shuttingDown: trouble("4.3.2", "we are shutting down"),
   noTransaction: trouble("4.3.2", "no transaction"),
 } as const;

@@ -251,6 +251,28 @@ test("a refusal in the middle of the message is its reply; an acceptance there i
   }
 });
 
+test("half a reply in the middle of the message is no acceptance of it", async () => {
+  for (const half of ["2(nothing)", "250 (nothing)", "452-4.3.1 Disk full\r\n(nothing)"]) {
+    const server = await scripted({ body: half });
+    const transaction = await upstream(server.address).begin(MAIL);
+    await transaction.rcpt(RCPT);
+    await transaction.data();
+    await transaction.body(MESSAGE);
+    await eventually(() => server.bodyOctets > 0, "it arrives");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal((await transaction.end()).map(shown), ["451 4.5.0 Upstream: a reply that nobody asked for"]);
+    assert.equal(server.messages, []);
+  }
+});
+
+test("offers full of spaces are read in one go", async () => {
+  const server = await scripted({ EHLO: `250-x\r\n250 SIZE${" ".repeat(16_000)}\xe2\x80\xa8x`, QUIT: "500 5.5.1 No" });
+  const to = upstream(server.address);
+  assert.is((await to.offers())!.size, 1);
+  await to.close();
+  await eventually(() => server.sockets[0]!.destroyed, "whatever it says to QUIT, the connection is closed");
+});
+
 test("a server that takes the message slowly holds the sender back, and gets it whole", async () => {
   const server = await scripted();
   const transaction = await upstream(server.address).begin(MAIL);
@@ -364,13 +386,32 @@ test("what is said too early is the caller's mistake, and does no harm", async (
   assert.equal(await deliver(to), FINE);
 });
 
+test("whoever wished for a transaction and has gone leaves no connection behind", async () => {
+  const server = await scripted({ MAIL: "(nothing)" });
+  const to = upstream(server.address);
+  const gone = new AbortController();
+  const wish = to.begin(MAIL, gone.signal);
+  await eventually(() => /MAIL/.test(server.dialogue), "MAIL arrives");
+  gone.abort();
+  assert.is(shown((await wish).reply), "451 4.4.1 Upstream: not reached in time");
+  await eventually(() => server.sockets[0]!.destroyed, "it is closed");
+  assert.is(shown((await to.begin(MAIL, gone.signal)).reply), "451 4.4.1 Upstream: not reached in time");
+});
+
+test("an address that says nothing leaves time for the others", async () => {
+  const [silent, fine] = [await scripted({ connect: "(nothing)" }), await scripted()];
+  assert.equal(await deliver(upstream([silent.address, fine.address], { introduceMs: 50 })), FINE);
+  await eventually(() => silent.sockets[0]!.destroyed, "it is closed");
+});
+
 test("once closed, it begins no more", async () => {
   const server = await scripted();
   const to = upstream(server.address);
   await deliver(to);
   await to.close();
   assert.match(server.dialogue, /QUIT$/);
-  assert.equal(await deliver(to), ["451 4.3.2 Upstream: we are shutting down"]);
+  assert.equal(await deliver(to), ["451 4.4.1 Upstream: not reached in time"]);
+  assert.is(await to.offers().then((offers) => offers?.size), 3, "what was known is known");
 });
 
 test("offers are asked for once, remembered, and not to be had from one that is down", async () => {
@@ -562,7 +603,7 @@ test("AUTH XOAUTH2, with a token that is asked for each time; the refusal comes 
   const to = upstream(server.address, { keep: 0, auth: { user: "user", token: async () => tokens.shift()! } });
   assert.is((await deliver(to))[0], "250 2.1.0 Sender fine");
   assert.is(server.heard[0]![1], `AUTH XOAUTH2 ${base64("user=user\x01auth=Bearer good\x01\x01")}`);
-  assert.equal(await deliver(to), ["451 4.7.8 Upstream: our credentials were not taken"]);
+  assert.equal(await deliver(to), ["451 4.7.8 Upstream: we could not log in"]);
 });
 
 test("a token that makes the line of AUTH too long goes behind an empty challenge (RFC 4954 §4)", async () => {
@@ -574,7 +615,7 @@ test("a token that makes the line of AUTH too long goes behind an empty challeng
 
 test("a challenge that is no base64 is cancelled (RFC 4954 §4)", async () => {
   const server = await scripted({ "EHLO": "250-x\r\n250 AUTH CRAM-MD5", "AUTH": "334 !!!=", "*": "501 5.5.2 Cancelled" });
-  assert.equal(await deliver(upstream(server.address, { auth: AUTH })), ["451 4.7.8 Upstream: our credentials were not taken"]);
+  assert.equal(await deliver(upstream(server.address, { auth: AUTH })), ["451 4.7.8 Upstream: we could not log in"]);
   await eventually(() => /AUTH CRAM-MD5, \*, QUIT$/.test(server.dialogue), "it leaves");
 });
 
@@ -590,10 +631,11 @@ test("LMTP on the port of SMTP is a mistake (RFC 2033 §5)", () => {
 
 test("credentials that are refused, or cannot be had, or have no mechanism, or go on and on", async () => {
   const heard = async (script: Script, auth: Credentials): Promise<string> => (await deliver(upstream((await scripted(script)).address, { auth })))[0]!;
-  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "535 5.7.8 Not user/pässword" }, AUTH), "451 4.7.8 Upstream: our credentials were not taken");
-  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "(end)" }, AUTH), "451 4.4.2 Upstream: connection closed");
-  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "334 " }, AUTH), "451 4.7.8 Upstream: our credentials were not taken");
-  assert.is(await heard({ "EHLO": "250-x\r\n250 AUTH LOGIN", "AUTH": "334 ", [base64("user").toUpperCase()]: "334 ", [base64("pässword").toUpperCase()]: "334 " }, AUTH), "451 4.7.8 Upstream: our credentials were not taken");
+  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "535 5.7.8 Not user/pässword" }, AUTH), "451 4.7.8 Upstream: we could not log in");
+  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "(end)" }, AUTH), "451 4.7.8 Upstream: we could not log in");
+  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "421 4.7.0 user said pässword" }, AUTH), "451 4.7.8 Upstream: we could not log in");
+  assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "334 " }, AUTH), "451 4.7.8 Upstream: we could not log in");
+  assert.is(await heard({ "EHLO": "250-x\r\n250 AUTH LOGIN", "AUTH": "334 ", [base64("user").toUpperCase()]: "334 ", [base64("pässword").toUpperCase()]: "334 " }, AUTH), "451 4.7.8 Upstream: we could not log in");
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH GSSAPI" }, AUTH), "451 4.7.0 Upstream: no mechanism of AUTH that may be used here");
   assert.is(await heard({}, AUTH), "451 4.7.0 Upstream: no mechanism of AUTH that may be used here");
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH XOAUTH2" }, { user: "user", token: () => Promise.reject(new Error("expired")) }), "451 4.7.0 Upstream: there is no password or token");
@@ -601,11 +643,16 @@ test("credentials that are refused, or cannot be had, or have no mechanism, or g
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "235 2.7.0 Welcome" }, { user: "", password: "" }), "250 2.1.0 Sender fine");
 });
 
+test("a trace that throws does no harm", async () => {
+  const server = await scripted();
+  assert.equal(await deliver(upstream(server.address, { trace: () => { throw new Error("no"); } })), FINE);
+});
+
 test("credentials are not in the trace", async () => {
   const server = await scripted({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "235 Welcome" });
   let seen = "";
   await deliver(upstream(server.address, { auth: AUTH, trace: (_, from, octets) => (seen += `${from}: ${Buffer.from(octets).toString()}`) }));
-  assert.match(seen, /client: EHLO proxy\.example\r\n.*client: \(credentials\)\r\nserver: 235 Welcome\r\nclient: MAIL/s);
+  assert.match(seen, /client: EHLO proxy\.example\r\n.*client: \(credentials\)\r\nserver: \(reply to credentials\)\r\nclient: MAIL/s);
   assert.not.match(seen, /AUTH PLAIN |pässword/);
   assert.ok(!seen.includes(base64("\0user\0pässword")));
 });
