@@ -54,6 +54,7 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
 const WELCOME = reply(250, "", "", "RFC 5321 §4.1.1.1");
 const NOT_IMPLEMENTED = { endsGroup: true, ok: () => REPLIES.notImplemented } as const satisfies Row;
 const SENDER = { needsUtf8: REPLIES.senderNeedsUtf8, tooLong: REPLIES.senderTooLong };
+const accepted = (): Reply => REPLIES.accepted;
 const RECIPIENT = { needsUtf8: REPLIES.recipientNeedsUtf8, tooLong: REPLIES.recipientTooLong };
 const MAIL_SYNTAX = "MAIL FROM:<reverse-path> [SP mail-parameters]";
 const RCPT_SYNTAX = "RCPT TO:<forward-path> [SP rcpt-parameters]";
@@ -114,8 +115,8 @@ export const COMMANDS = {
   LHLO: { ...NOT_IMPLEMENTED, format: ({ domain }) => `LHLO ${domain}`, noEnhancedCode: true } satisfies Row<Lhlo>,
 
   connect: { endsGroup: true, noEnhancedCode: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
-  message: { ok: () => REPLIES.accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
-  delivery: { ok: () => REPLIES.accepted, within: { reply: "messageReplyMs" } },
+  message: { ok: accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
+  delivery: { ok: accepted, within: { reply: "messageReplyMs" } },
   response: { ...NOT_IMPLEMENTED, format: ({ text }) => text } satisfies Row<ChallengeResponse>,
 } as const satisfies { readonly [type: string]: Row<any> };
 

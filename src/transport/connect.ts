@@ -1,9 +1,10 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
+import { setMaxListeners } from "node:events";
 import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
 import { written, type Address } from "./address.js";
-import { inTime } from "./in-time.js";
+import { inTime, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions, type TlsOptions } from "./link.js";
 import { isExchange, SMTP_PORT, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
@@ -57,6 +58,7 @@ export class Upstream {
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
     this.#options = { ...DEFAULTS, ...options };
+    setMaxListeners(0, this.#closing.signal); // one for each client that waits
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
@@ -71,7 +73,7 @@ export class Upstream {
   }
 
   /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. */
-  begin(mail: Mail, ...stop: readonly AbortSignal[]): Promise<Transaction> {
+  begin(mail: Mail, ...stop: readonly Signal[]): Promise<Transaction> {
     return inTime(this.#options.beginMs, new Transaction(TROUBLES.notReached), async (givenUp) => {
       const idle = this.#takeIdle();
       const again = idle && (await this.#beginAgain(idle, mail, givenUp));
@@ -102,7 +104,7 @@ export class Upstream {
   }
 
   /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
-  async #beginAgain(link: Link, mail: Mail, givenUp: AbortSignal): Promise<Transaction | undefined> {
+  async #beginAgain(link: Link, mail: Mail, givenUp: Signal): Promise<Transaction | undefined> {
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
     const reset = link.ask({ type: "RSET" });
     const given = await this.#mail(link, mail);
@@ -111,7 +113,7 @@ export class Upstream {
     return undefined;
   }
 
-  async #beginAfresh(mail: Mail, givenUp: AbortSignal): Promise<Transaction> {
+  async #beginAfresh(mail: Mail, givenUp: Signal): Promise<Transaction> {
     const link = await this.#connect(givenUp);
     return link instanceof Link ? this.#opened(link, await this.#mail(link, mail)) : new Transaction(link);
   }
@@ -131,7 +133,7 @@ export class Upstream {
   }
 
   /** Goes through the next hops, and through the addresses of each, until one is ready to take mail. */
-  async #connect(givenUp: AbortSignal): Promise<Link | Reply> {
+  async #connect(givenUp: Signal): Promise<Link | Reply> {
     let failure: Reply = TROUBLES.noNextHop;
     for (const hop of this.#nextHops) {
       const targets = await targetsOf(hop, this.#options.resolver, this.#options.isOurs);
@@ -150,7 +152,7 @@ export class Upstream {
   }
 
   /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
-  async #introduced(target: Target, givenUp: AbortSignal): Promise<Link | Reply> {
+  async #introduced(target: Target, givenUp: Signal): Promise<Link | Reply> {
     const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, trace } = this.#options;
     const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));

@@ -52,6 +52,6 @@ export function forNow({ code, enhanced, lines }: Reply): Reply {
 }
 
 /** What an error of a socket comes to. Of it there is the code alone: what else it holds may be the peer's words. */
-export function troubleOf({ code = "unknown" }: NodeJS.ErrnoException, connecting: "connect" | "secureConnect"): Reply {
+export function troubleOf({ code = "unknown" }: { readonly code?: string | undefined }, connecting: "connect" | "secureConnect"): Reply {
   return connecting === "connect" ? trouble("4.4.1", `cannot connect (${code})`) : trouble("4.7.5", `no TLS (${code})`);
 }
