@@ -2,7 +2,7 @@
 // the body streams through, and nothing is kept, so nothing can be lost.
 
 import { relayed, reply, type Hello, type Mail, type Offers, type Settings } from "../protocol/index.js";
-import { isLoopback, reaches, Upstream, type Address, type NextHop, type Peer, type Session, type Transaction, type UpstreamOptions } from "../transport/index.js";
+import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Peer, type Session, type Transaction, type UpstreamOptions } from "../transport/index.js";
 import { Hops, receivedLine } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
@@ -71,7 +71,7 @@ export class PureProxy extends SMTPServer {
     let mail: Mail;
     let transaction: Transaction | undefined;
     let hops: Hops;
-    const gone = new AbortController();
+    const gone = new Stop();
     const greet = async (command: Hello): Promise<Settings> => {
       hello = command;
       return this.#offer(await this.#upstream.offers());
@@ -82,7 +82,7 @@ export class PureProxy extends SMTPServer {
       MAIL: async (command) => {
         mail = command;
         const { reversePath } = command;
-        transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone.signal); // Appendix C: not passed on
+        transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
         return transaction.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {

@@ -1,10 +1,9 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { setMaxListeners } from "node:events";
 import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
 import { written, type Address } from "./address.js";
-import { inTime, type Signal } from "./in-time.js";
+import { inTime, Stop, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions, type TlsOptions } from "./link.js";
 import { isExchange, SMTP_PORT, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
@@ -52,13 +51,12 @@ export class Upstream {
   #offers: Offers | undefined;
   #offersValidUntil = 0;
   #askingForOffers: Promise<Offers | undefined> | undefined;
-  readonly #closing = new AbortController();
+  readonly #closing = new Stop();
 
   /** Next hops are tried in order. Throws RangeError for LMTP on the port of SMTP. */
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
     this.#options = { ...DEFAULTS, ...options };
-    setMaxListeners(0, this.#closing.signal); // one for each client that waits
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
@@ -78,7 +76,7 @@ export class Upstream {
       const idle = this.#takeIdle();
       const again = idle && (await this.#beginAgain(idle, mail, givenUp));
       return again ?? this.#beginAfresh(mail, givenUp);
-    }, [...stop, this.#closing.signal]);
+    }, [...stop, this.#closing]);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
@@ -100,7 +98,7 @@ export class Upstream {
       if (!(link instanceof Link)) return undefined;
       this.#keep(link);
       return this.#offers;
-    }, [this.#closing.signal]);
+    }, [this.#closing]);
   }
 
   /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
@@ -174,7 +172,7 @@ export class Upstream {
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
   #keep(link: Link): void {
     const { keep, keepMs } = this.#options;
-    if (!link.free || this.#closing.signal.aborted || this.#idle.size >= keep) return void link.quit();
+    if (!link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
     link.onLost = () => this.#forget(link);
     link.idle(true);
     this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());

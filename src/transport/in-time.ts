@@ -1,6 +1,4 @@
-// Work that is given up when its time is over.
-
-import { setMaxListeners } from "node:events";
+// Work that is given up when its time is over, or when nobody wants it any more.
 
 /** What is needed of an AbortSignal. */
 export interface Signal {
@@ -9,13 +7,32 @@ export interface Signal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
+/** A signal and its switch. An AbortController costs more than all else that is done for a small message. */
+export class Stop implements Signal {
+  aborted = false;
+  readonly #listeners = new Set<() => void>();
+
+  abort(): void {
+    this.aborted = true;
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: "abort", listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+}
+
 /**
  * What comes of `work`; `late` once `ms` have passed, or one of `stops` says so. The signal tells the work, so that it lets go of
  * what it holds.
  */
 export async function inTime<T, L>(ms: number, late: L, work: (givenUp: Signal) => Promise<T>, stops: readonly Signal[] = []): Promise<T | L> {
-  const over = new AbortController();
-  setMaxListeners(0, over.signal); // one for each address that is tried
+  const over = new Stop();
   let giveUp = (): void => {};
   const end = new Promise<L>((resolve) => {
     giveUp = () => {
@@ -26,7 +43,7 @@ export async function inTime<T, L>(ms: number, late: L, work: (givenUp: Signal) 
   const timer = setTimeout(giveUp, ms);
   for (const stop of stops) stop.addEventListener("abort", giveUp);
   if (stops.some(({ aborted }) => aborted)) giveUp();
-  return Promise.race([work(over.signal), end]).finally(() => {
+  return Promise.race([work(over), end]).finally(() => {
     clearTimeout(timer);
     for (const stop of stops) stop.removeEventListener("abort", giveUp);
   });

@@ -2,6 +2,7 @@
 
 export type { Answer, Eventually, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
+export { Stop, type Signal } from "./in-time.js";
 export { isLoopback, literal, reaches, written, type Address } from "./address.js";
 export { Listener, type ListenOptions } from "./node.js";
 export { Upstream, type UpstreamOptions } from "./connect.js";
