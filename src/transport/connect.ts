@@ -8,7 +8,7 @@ import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions, type TlsOptions } from "./link.js";
 import { isExchange, SMTP_PORT, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 import { fitting, notOffered, Transaction } from "./transaction.js";
-import { trouble, TROUBLES } from "./trouble.js";
+import { forNow, trouble, TROUBLES } from "./trouble.js";
 import { visible } from "./visible.js";
 
 export interface UpstreamOptions extends IntroductionOptions {
@@ -41,6 +41,9 @@ const DEFAULTS = { connectMs: 30_000, introduceMs: 60_000, beginMs: 240_000, kee
 /** A client that says EHLO is not kept waiting longer than this for what the next hop offers; and for how long that is believed. */
 const OFFERS_MS = 20_000;
 const OFFERS_VALID_MS = 60_000;
+
+/** "Must issue STARTTLS first", "Authentication required" (RFC 3207 §4, RFC 4954 §6): it is not the mail that is refused. */
+const NOT_TO_US = 530;
 
 export class Upstream {
   readonly #nextHops: readonly NextHop[];
@@ -124,7 +127,9 @@ export class Upstream {
     }
   }
 
-  #opened(link: Link, given: Reply): Transaction {
+  #opened(link: Link, said: Reply): Transaction {
+    const given = said.code === NOT_TO_US ? forNow(said) : said;
+    if (given !== said) this.#report(link.target.address, given);
     const transaction = new Transaction(given, { link, known: this.#known, done: () => this.#keep(link) });
     if (given.code >= 300) transaction.abort();
     return transaction;

@@ -144,6 +144,13 @@ test("a refused recipient, a refused message: the connection is as good as befor
   assert.is(server.heard.length, 1);
 });
 
+test("that TLS or a login is asked of us is no refusal of the mail", async () => {
+  const server = await scripted({ MAIL: "530 5.7.0 Must issue a STARTTLS command first" });
+  const log: string[] = [];
+  assert.equal(await deliver(upstream(server.address, { log: (line) => log.push(line) })), ["451 4.7.0 Upstream: 530 Must issue a STARTTLS command first"]);
+  assert.match(log.join(), /451 Upstream: 530 Must issue a STARTTLS/);
+});
+
 test("a refused sender needs no reset", async () => {
   const server = await scripted({ MAIL: "550 5.7.1 Not you" });
   assert.equal(await deliver(upstream(server.address)), ["550 5.7.1 Not you"]);
