@@ -85,7 +85,7 @@ export class Upstream {
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
   async leadsToUs(): Promise<boolean> {
     const hops = this.#nextHops.filter((hop) => !isExchange(hop));
-    const found = await Promise.all(hops.map((hop) => targetsOf(hop, undefined, this.#options.isOurs)));
+    const found = await Promise.all(hops.map((hop) => targetsOf(hop, this.#options)));
     return found.includes(TROUBLES.ourselves);
   }
 
@@ -139,7 +139,7 @@ export class Upstream {
   async #connect(givenUp: Signal): Promise<Link | Reply> {
     let failure: Reply = TROUBLES.noNextHop;
     for (const hop of this.#nextHops) {
-      const targets = await targetsOf(hop, this.#options.resolver, this.#options.isOurs);
+      const targets = await targetsOf(hop, { ...this.#options, stop: givenUp });
       if ("code" in targets) {
         this.#report(hop, (failure = targets));
         continue;
@@ -159,7 +159,7 @@ export class Upstream {
     const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, trace } = this.#options;
     const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
-    const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options)).catch(unwritable);
+    const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options), [givenUp]).catch(unwritable);
     if (refusal !== undefined) {
       if (refusal === TROUBLES.noAnswer) link.destroy(refusal);
       else void link.quit();

@@ -4,7 +4,7 @@ import { lookup, resolveMx } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Reply } from "../protocol/index.js";
 import type { Address } from "./address.js";
-import { inTime } from "./in-time.js";
+import { inTime, type Signal } from "./in-time.js";
 import { TROUBLES } from "./trouble.js";
 
 /** [host, port], the path of a unix socket, or "mx:example.org": the mail exchangers of a domain. */
@@ -30,9 +30,19 @@ const LOOKUP_MS = 20_000;
 /** The domain has no MX record: it is its own mail exchanger then. */
 const NO_MX: readonly unknown[] = ["ENODATA", "ENOTFOUND"];
 
-/** The places that a next hop stands for, the best first; or why there are none. `isOurs`: this server listens there. */
-export async function targetsOf(hop: NextHop, resolver: Resolver = { resolveMx }, isOurs = (_: Address): boolean => false): Promise<readonly Target[] | Reply> {
-  const found = await inTime(LOOKUP_MS, TROUBLES.noLookup, () => (isExchange(hop) ? exchangers(hop.slice("mx:".length), resolver) : addresses(hop, 0)));
+export interface LookupOptions {
+  /** Who looks up mail exchangers: the system if not given. */
+  readonly resolver?: Resolver | undefined;
+  /** Whether this server listens there. */
+  readonly isOurs?: ((address: Address) => boolean) | undefined;
+  /** Nobody waits for it any more. */
+  readonly stop?: Signal;
+}
+
+/** The places that a next hop stands for, the best first; or why there are none. */
+export async function targetsOf(hop: NextHop, { resolver = { resolveMx }, isOurs = () => false, stop }: LookupOptions = {}): Promise<readonly Target[] | Reply> {
+  const look = (): Promise<readonly Target[] | Reply> => (isExchange(hop) ? exchangers(hop.slice("mx:".length), resolver) : addresses(hop, 0));
+  const found = await inTime(LOOKUP_MS, TROUBLES.noLookup, look, stop && [stop]);
   if ("code" in found) return found;
   const ours = Math.min(...found.filter(({ address }) => isOurs(address)).map(({ preference }) => preference));
   const better = found.filter(({ preference }) => preference < ours); // §5.1: none that is as far away as we are

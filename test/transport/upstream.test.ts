@@ -473,12 +473,12 @@ test("mail exchangers in the order of preference, a domain without them itself, 
     "example.org": [[20, "127.0.0.3"], [10, "127.0.0.1"], [10, "127.0.0.2"]], "implicit.example": "ENODATA", "null.example": [[0, ""]], "broken.example": "ESERVFAIL", "empty.example": [],
     "gone.example": [[10, "no-such-host.invalid"]],
   });
-  const found = await targetsOf("mx:example.org", dns);
+  const found = await targetsOf("mx:example.org", { resolver: dns });
   assert.ok(!("code" in found));
   assert.equal(found.map(({ preference }) => preference), [10, 10, 20]);
   assert.equal(found[2]!.address, ["127.0.0.3", 25]);
   for (const [domain, code, enhanced] of [["null.example", 451, "4.4.4"], ["broken.example", 451, "4.4.3"], ["implicit.example", 451, "4.4.4"], ["unknown.invalid", 451, "4.4.4"], ["empty.example", 451, "4.4.4"], ["gone.example", 451, "4.4.4"]] as const) {
-    const none = await targetsOf(`mx:${domain}`, dns);
+    const none = await targetsOf(`mx:${domain}`, { resolver: dns });
     assert.ok("code" in none);
     assert.equal([none.code, none.enhanced], [code, enhanced], domain);
   }
@@ -489,7 +489,7 @@ test("hosts of one preference share the load", async () => {
   const dns = resolver({ "example.org": [[10, "127.0.0.1"], [10, "127.0.0.2"]] });
   const first = new Set<string>();
   for (let count = 0; count < 100 && first.size < 2; count++) {
-    const found = await targetsOf("mx:example.org", dns);
+    const found = await targetsOf("mx:example.org", { resolver: dns });
     if (!("code" in found)) first.add(found[0]!.address[0]!);
   }
   assert.is(first.size, 2);
@@ -498,10 +498,10 @@ test("hosts of one preference share the load", async () => {
 test("none is tried that is as far away as we are", async () => {
   const dns = resolver({ "example.org": [[10, "127.0.0.1"], [20, "127.0.0.2"], [20, "127.0.0.3"], [30, "127.0.0.4"]], "us.example": [[10, "127.0.0.2"]] });
   const isOurs = (address: unknown): boolean => String(address) === "127.0.0.2,25";
-  const found = await targetsOf("mx:example.org", dns, isOurs);
+  const found = await targetsOf("mx:example.org", { resolver: dns, isOurs });
   assert.ok(!("code" in found));
   assert.equal(found.map(({ address }) => address[0]), ["127.0.0.1"]);
-  const none = await targetsOf("mx:us.example", dns, isOurs);
+  const none = await targetsOf("mx:us.example", { resolver: dns, isOurs });
   assert.is("code" in none && shown(none), "451 4.4.6 Upstream: it is this server itself");
 });
 
