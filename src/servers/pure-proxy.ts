@@ -83,6 +83,7 @@ export class PureProxy extends SMTPServer {
         mail = command;
         const { reversePath } = command;
         transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
+        if (gone.aborted) transaction.abort();
         return transaction.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {

@@ -56,10 +56,11 @@ export class Upstream {
   #askingForOffers: Promise<Offers | undefined> | undefined;
   readonly #closing = new Stop();
 
-  /** Next hops are tried in order. Throws RangeError for LMTP on the port of SMTP. */
+  /** Next hops are tried in order. Throws RangeError for what is no port, and for LMTP on the port of SMTP. */
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
     this.#options = { ...DEFAULTS, ...options };
+    if (!this.#nextHops.every(hasPort)) throw new RangeError("a port is a number from 1 to 65535");
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
@@ -171,7 +172,11 @@ export class Upstream {
   }
 
   #report(where: Address, { code, lines }: Reply): void {
-    this.#options.log?.(visible(`upstream ${written(where)}: ${code} ${lines.join(" ")}`));
+    try {
+      this.#options.log?.(visible(`upstream ${written(where)}: ${code} ${lines.join(" ")}`));
+    } catch {
+      // a log that fails is no reason to stop
+    }
   }
 
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
@@ -205,6 +210,10 @@ export class Upstream {
 /** What we are called, or how we prove it, cannot be written as a command. */
 function unwritable({ message }: Error): Reply {
   return trouble("4.3.5", `it cannot be told who we are (${message})`);
+}
+
+function hasPort(hop: NextHop): boolean {
+  return typeof hop === "string" || (Number.isInteger(hop[1]) && hop[1] > 0 && hop[1] <= 65_535);
 }
 
 /** One, not a list: [host, port], or a text. */

@@ -32,6 +32,7 @@ export class Stop implements Signal {
  * what it holds.
  */
 export async function inTime<T, L>(ms: number, late: L, work: (givenUp: Signal) => Promise<T>, stops: readonly Signal[] = []): Promise<T | L> {
+  if (stops.some(({ aborted }) => aborted)) return late;
   const over = new Stop();
   let giveUp = (): void => {};
   const end = new Promise<L>((resolve) => {
@@ -42,7 +43,6 @@ export async function inTime<T, L>(ms: number, late: L, work: (givenUp: Signal) 
   });
   const timer = setTimeout(giveUp, ms);
   for (const stop of stops) stop.addEventListener("abort", giveUp);
-  if (stops.some(({ aborted }) => aborted)) giveUp();
   return Promise.race([work(over), end]).finally(() => {
     clearTimeout(timer);
     for (const stop of stops) stop.removeEventListener("abort", giveUp);

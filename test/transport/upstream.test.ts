@@ -403,6 +403,7 @@ test("whoever wished for a transaction and has gone leaves no connection behind"
   assert.is(shown((await wish).reply), "451 4.4.1 Upstream: not reached in time");
   await eventually(() => server.sockets[0]!.destroyed, "it is closed");
   assert.is(shown((await to.begin(MAIL, gone.signal)).reply), "451 4.4.1 Upstream: not reached in time");
+  assert.is(server.heard.length, 1, "whoever has gone already causes nothing");
 });
 
 test("an address that says nothing leaves time for the others", async () => {
@@ -648,6 +649,18 @@ test("credentials that are refused, or cannot be had, or have no mechanism, or g
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH XOAUTH2" }, { user: "user", token: () => Promise.reject(new Error("expired")) }), "451 4.7.0 Upstream: there is no password or token");
   assert.match(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "334 " }, { user: "user", password: "x".repeat(20_000) }), /^451 4.3.5 .*too long/);
   assert.is(await heard({ EHLO: "250-x\r\n250 AUTH PLAIN", AUTH: "235 2.7.0 Welcome" }, { user: "", password: "" }), "250 2.1.0 Sender fine");
+});
+
+test("a log that throws does no harm", async () => {
+  const server = await scripted({ MAIL: ["530 5.7.0 Authentication required", FINE[0]!] });
+  const to = upstream([["127.0.0.1", await freePort()], server.address], { log: () => { throw new Error("no"); } });
+  assert.equal(await deliver(to), ["451 4.7.0 Upstream: 530 Authentication required"]);
+  assert.equal(await deliver(to), FINE);
+  assert.is(server.heard.length, 1);
+});
+
+test("what is no port is a mistake", () => {
+  for (const port of [0, -1, 70_000, NaN, 2.5]) assert.throws(() => new Upstream(["127.0.0.1", port]), /port/);
 });
 
 test("a trace that throws does no harm", async () => {
