@@ -6,12 +6,12 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
-import {
-  DebuggingServer, PureProxy, SMTPServer, type Address, type DebuggingServerOptions, type FormatName, type NextHop, type PureProxyOptions,
-} from "./index.js";
+import type { Address, DebuggingServerOptions, FormatName, NextHop, PureProxyOptions } from "./index.js";
 import { LINE_ENDINGS } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
-import { START_TLS, written } from "./transport/index.js";
+import { SMTPServer } from "./servers/smtp-server.js";
+import { written } from "./transport/address.js";
+import { START_TLS } from "./transport/tls.js";
 
 const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [localhost:localport [remotehost:remoteport]]
 
@@ -65,7 +65,12 @@ const OPTIONS = {
 /** What a class of the user's has to be. */
 type ServerClass = new (localaddr: Address, remoteaddr: readonly NextHop[], options: DebuggingServerOptions & PureProxyOptions) => SMTPServer;
 
-const CLASSES: { readonly [name: string]: ServerClass } = { SMTPServer, DebuggingServer, PureProxy };
+/** Each is loaded when it is asked for: a server that only listens starts without the way upstream, and without TLS. */
+const CLASSES: { readonly [name: string]: () => Promise<ServerClass> } = {
+  SMTPServer: async () => SMTPServer,
+  DebuggingServer: async () => (await import("./servers/debugging-server.js")).DebuggingServer,
+  PureProxy: async () => (await import("./servers/pure-proxy.js")).PureProxy,
+};
 const NOT_YET = ["MailmanProxy"];
 
 /** The command line is wrong: its message goes out with the usage, or without. */
@@ -200,7 +205,7 @@ function address(spec: string, which: "local" | "remote"): Exclude<NextHop, `mx:
 /** A class by name, with or without "smtpd." in front, or from a file: ./my-server.js, ./my-server.js:Name. */
 async function serverClass(name: string): Promise<ServerClass> {
   const known = name.replace(/^smtpd\./, "");
-  if (Object.hasOwn(CLASSES, known)) return CLASSES[known]!;
+  if (Object.hasOwn(CLASSES, known)) return CLASSES[known]!();
   if (NOT_YET.includes(known)) throw new Refused(`${known} is not part of this version; -c DebuggingServer is.`, false);
   const [, path, member = "default"] = /^(.*?\.[cm]?js)(?::(\w+))?$/.exec(name) ?? [];
   if (path === undefined) throw new Refused(`Unknown class: ${name}`);

@@ -1,6 +1,6 @@
 // The dialogue of all connections as lines for a terminal: who said it, and what, control characters shown.
 
-import { visible } from "./transport/index.js";
+import { visible } from "./transport/visible.js";
 
 /** A line is printed in pieces of this many octets at the most, so that a peer without line ends is not collected for ever. */
 const LINE_OCTETS = 1000;

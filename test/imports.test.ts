@@ -17,7 +17,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["protocol/grammar", "protocol/mail-data"],
   ["protocol/server", "protocol/client"],
   ["protocol/index"],
-  ["transport/address", "transport/in-time", "transport/strategy", "transport/trouble", "transport/visible"],
+  ["transport/address", "transport/in-time", "transport/strategy", "transport/tls", "transport/trouble", "transport/visible"],
   ["transport/serve", "transport/mechanisms", "transport/next-hop"],
   ["transport/node", "transport/link"],
   ["transport/introduce", "transport/transaction"],

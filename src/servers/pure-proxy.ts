@@ -83,7 +83,7 @@ export class PureProxy extends SMTPServer {
         mail = command;
         const { reversePath } = command;
         transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
-        if (gone.aborted) transaction.abort();
+        if (gone.aborted) transaction.abort(); // in the same turn in which it was opened
         return transaction.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {

@@ -5,7 +5,11 @@ import { hostname } from "node:os";
 import {
   DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
 } from "../protocol/index.js";
-import { Listener, visible, type Address, type Answer, type Eventually, type Peer, type ServeOptions, type Session, type Strategy } from "../transport/index.js";
+import type { Address } from "../transport/address.js";
+import { Listener } from "../transport/node.js";
+import type { ServeOptions } from "../transport/serve.js";
+import type { Answer, Eventually, Peer, Session, Strategy } from "../transport/strategy.js";
+import { visible } from "../transport/visible.js";
 import { Octets } from "./octets.js";
 
 export interface SMTPServerOptions {

@@ -5,8 +5,9 @@ import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers,
 import { written, type Address } from "./address.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
-import { Link, type LinkOptions, type TlsOptions } from "./link.js";
+import { Link, type LinkOptions } from "./link.js";
 import { isExchange, SMTP_PORT, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+import type { TlsOptions } from "./tls.js";
 import { fitting, notOffered, Transaction } from "./transaction.js";
 import { forNow, trouble, TROUBLES } from "./trouble.js";
 import { visible } from "./visible.js";

@@ -5,9 +5,8 @@ import { isHost, LIMITS, type Reply } from "../protocol/index.js";
 import { isLoopback, literal } from "./address.js";
 import type { Link } from "./link.js";
 import { MECHANISMS, type Credentials } from "./mechanisms.js";
+import type { StartTls } from "./tls.js";
 import { forNow, TROUBLES } from "./trouble.js";
-
-export const START_TLS = ["if-offered", "required", "never"] as const;
 
 export interface IntroductionOptions {
   /** What we call ourselves in EHLO; where it is no domain, our address does (RFC 5321 §4.1.4). */
@@ -15,7 +14,7 @@ export interface IntroductionOptions {
   /** LMTP (RFC 2033): LHLO, and a final reply for each recipient. */
   readonly lmtp?: boolean;
   /** Whether to turn to TLS (RFC 3207). Where nothing is said: "if-offered", but "never" on this same host. */
-  readonly starttls?: (typeof START_TLS)[number];
+  readonly starttls?: StartTls;
   /** Who we are. A password or token goes over TLS, or stays on this host, or is not shown at all. */
   readonly auth?: Credentials;
 }

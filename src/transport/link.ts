@@ -7,14 +7,8 @@ import { Client, reply, type ClientOptions, type Offers, type Reply, type Reques
 import { unmapped } from "./address.js";
 import type { Target } from "./next-hop.js";
 import type { Eventually } from "./strategy.js";
+import type { TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
-
-export interface TlsOptions {
-  /** Certificates that are trusted, in PEM; those of the system if not given. */
-  readonly ca?: string | Uint8Array;
-  /** Whether the certificate has to be valid, and for the name of the host. True if not given. */
-  readonly verify?: boolean;
-}
 
 export interface LinkOptions {
   readonly client: ClientOptions;
