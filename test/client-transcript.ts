@@ -12,8 +12,7 @@ import { Scan, verb } from "../dist/protocol/syntax.js";
 import { newTransaction } from "../dist/protocol/verbs.js";
 import { isReply } from "../dist/protocol/reply.js";
 import { latin1 } from "./drive.js";
-import { splits } from "./splits.js";
-import { difference, octetsOf } from "./transcript.js";
+import { difference, fences, octetsOf, segmentations } from "./transcript.js";
 
 export interface ClientTranscript {
   readonly file: string;
@@ -33,21 +32,13 @@ interface Turn {
 
 const KNOWN = settings({ extensions: [...CLIENT_EXTENSIONS, HELP, EXPN] });
 
-export function readClientTranscripts(file: string, markdown: string): ClientTranscript[] {
-  return markdown.split(/^## /m).slice(1).flatMap((section) => {
-    const title = section.slice(0, section.indexOf("\n"));
-    const fences = [...section.matchAll(/^```client ?(.*)\n([^]*?)^```$/gm)];
-    const prose = section.slice(title.length, fences[0]?.index);
-    return fences.map(([, options, text]) => ({ file, title, prose, options: optionsOf(options!), ...dialogue(text!) }));
-  });
+export function clientTranscripts(directory: URL): ClientTranscript[] {
+  return fences(directory, "client").map(({ options, text, ...about }) => ({ ...about, options: optionsOf(options), ...dialogue(text) }));
 }
 
-/** Runs it whole, octet by octet and at every two-way split of everything the server says. Gives the number of runs. */
+/** Runs it at every segmentation of everything the server says. Gives the number of runs. */
 export function playClient(transcript: ClientTranscript): number {
-  const whole: Uint8Array[][] = transcript.turns.map(({ server }) => [Uint8Array.from(server)]);
-  const octets = transcript.turns.map(({ server }) => server.map((octet) => Uint8Array.of(octet)));
-  const twoWay = whole.flatMap(([server], turn) => [...splits(server!)].slice(2).map((segments) => whole.with(turn, segments)));
-  const runs = [whole, octets, ...twoWay];
+  const runs = segmentations(transcript.turns.map(({ server }) => server));
   for (const segments of runs) playOnce(transcript, segments);
   return runs.length;
 }

@@ -31,28 +31,43 @@ interface Turn {
   server: string;
 }
 
-export function transcripts(directory: URL): Transcript[] {
-  return readdirSync(directory)
-    .filter((file) => file.endsWith(".md"))
-    .sort()
-    .flatMap((file) => readTranscripts(file, readFileSync(new URL(file, directory), "utf8")));
+/** A fence of a page, and what stands around it. */
+export interface Fence {
+  readonly file: string;
+  readonly title: string;
+  /** The text between the title and the first fence. */
+  readonly prose: string;
+  /** What stands behind the word that marks the fence. */
+  readonly options: string;
+  readonly text: string;
 }
 
-export function readTranscripts(file: string, markdown: string): Transcript[] {
-  return markdown.split(/^## /m).slice(1).flatMap((section) => {
+/** All fences of a directory's pages that are marked with this word. */
+export function fences(directory: URL, mark: string): Fence[] {
+  const pages = readdirSync(directory).filter((file) => file.endsWith(".md")).sort();
+  return pages.flatMap((file) => readFileSync(new URL(file, directory), "utf8").split(/^## /m).slice(1).flatMap((section) => {
     const title = section.slice(0, section.indexOf("\n"));
-    const fences = [...section.matchAll(/^```smtp ?(.*)\n([^]*?)^```$/gm)];
-    const prose = section.slice(title.length, fences[0]?.index);
-    return fences.map(([, options, text]) => ({ file, title, prose, settings: settingsOf(options!), ...dialogue(text!) }));
-  });
+    const found = [...section.matchAll(new RegExp(`^\`\`\`${mark} ?(.*)\\n([^]*?)^\`\`\`$`, "gm"))];
+    const prose = section.slice(title.length, found[0]?.index);
+    return found.map(([, options, text]) => ({ file, title, prose, options: options!, text: text! }));
+  }));
 }
 
-/** Runs a dialogue whole, octet by octet and at every two-way split of everything the client says. Gives the number of runs. */
+/** What comes in turn by turn, cut into segments: whole, octet by octet, and each turn in two at every place. */
+export function segmentations(turns: readonly (readonly number[])[]): Uint8Array[][][] {
+  const whole: Uint8Array[][] = turns.map((octets) => [Uint8Array.from(octets)]);
+  const octets = turns.map((each) => each.map((octet) => Uint8Array.of(octet)));
+  const twoWay = whole.flatMap(([all], turn) => [...splits(all!)].slice(2).map((segments) => whole.with(turn, segments)));
+  return [whole, octets, ...twoWay];
+}
+
+export function transcripts(directory: URL): Transcript[] {
+  return fences(directory, "smtp").map(({ options, text, ...about }) => ({ ...about, settings: settingsOf(options), ...dialogue(text) }));
+}
+
+/** Runs a dialogue at every segmentation of everything the client says. Gives the number of runs. */
 export function play(transcript: Transcript): number {
-  const whole: Uint8Array[][] = transcript.turns.map(({ client }) => [Uint8Array.from(client)]);
-  const octets = transcript.turns.map(({ client }) => client.map((octet) => Uint8Array.of(octet)));
-  const twoWay = whole.flatMap(([client], turn) => [...splits(client!)].slice(2).map((segments) => whole.with(turn, segments)));
-  const runs = [whole, octets, ...twoWay];
+  const runs = segmentations(transcript.turns.map(({ client }) => client));
   for (const segments of runs) playOnce(transcript, segments);
   return runs.length;
 }

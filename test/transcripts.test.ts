@@ -2,13 +2,12 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readdirSync, readFileSync } from "node:fs";
-import { playClient, readClientTranscripts } from "./client-transcript.js";
+import { clientTranscripts, playClient } from "./client-transcript.js";
 import { play, transcripts } from "./transcript.js";
 
 const PAGES = new URL("../test/transcripts/", import.meta.url);
 const all = transcripts(PAGES);
-const ofClients = readdirSync(PAGES).sort().flatMap((file) => readClientTranscripts(file, readFileSync(new URL(file, PAGES), "utf8")));
+const ofClients = clientTranscripts(PAGES);
 
 test("there are the scenarios of Appendix D and at least forty more", () => {
   const fromAppendixD = all.filter(({ title }) => title.startsWith("Appendix D"));
