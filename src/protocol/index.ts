@@ -21,7 +21,7 @@ export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
 export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";
-export { formatReply, parseReply, reply, REPLIES, ReplyReader, type Reply, type ReplyFormat } from "./reply.js";
+export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";
 export { Conversation, TRANSITIONS, type Moves, type State, type Transitions } from "./state.js";
 export { formatMailbox, formatPath, forwardPath, mailbox, reversePath, type Path, type Scan } from "./syntax.js";
 export { decoder, encoder, endOfData, stuff, unstuff, type Decoder, type Encoder, type Unstuffed } from "./data.js";
