@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
-import type { Address, DebuggingServerOptions, FormatName, NextHop, PureProxyOptions } from "./index.js";
+import type { Address, DebuggingServerOptions, FormatName, MailmanProxyOptions, NextHop, PureProxyOptions } from "./index.js";
 import { LINE_ENDINGS } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
 import { SMTPServer } from "./servers/smtp-server.js";
@@ -17,7 +17,7 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
 
     -n, --nosetuid        Stay the user that started it; otherwise root becomes "nobody".
     -V, --version         Print the version and exit.
-    -c, --class CLASS     DebuggingServer, SMTPServer, or a class of yours: ./my-server.js for its default export,
+    -c, --class CLASS     DebuggingServer, MailmanProxy, SMTPServer, or a class of yours: ./my-server.js for its default export,
                           ./my-server.js:Name for a named one. Default: PureProxy.
     -s, --size LIMIT      The largest message taken, in octets; 0 for no limit. Default: 33554432.
     -u, --smtputf8        Offer SMTPUTF8.
@@ -27,7 +27,7 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --line-endings P  A bare CR or LF is refused, made CRLF, or passed on: refuse, normalise or pass. Default: refuse.
         --exit-after N    End when N messages have been accepted.
 
-PureProxy:
+PureProxy and MailmanProxy:
         --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
         --relay-domain DOMAIN      A domain that anybody may send to; .DOMAIN for all below it. May be repeated.
         --x-peer                   Put the client's address in front of each message, as X-Peer.
@@ -36,6 +36,12 @@ PureProxy:
         --upstream-ca FILE         Certificates to trust, in PEM. Default: the system's.
         --upstream-user USER       Log in upstream, with the password in the environment variable SMTPD_UPSTREAM_PASSWORD,
         --upstream-password-file F or with the first line of this file.
+
+MailmanProxy:
+        --mailman-cfg FILE         Mailman's configuration. Default: /etc/mailman3/mailman.cfg.
+        --mailman-mixed MODE       A message for lists and people is taken whole, or one kind is deferred: together or defer.
+                                   Default: together.
+        --mailman-classic          Tell lists by the rule of Python's MailmanProxy: no domain, one dash at the most.
 
 localhost:localport is where to listen, by default localhost:8025; also [::1]:8025, :8025 for all of IPv4, port 0 for
 any that is free, unix:/path for a unix socket. remotehost:remoteport is where a proxy sends to, by default localhost:25;
@@ -60,18 +66,22 @@ const OPTIONS = {
   "upstream-ca": { type: "string" },
   "upstream-user": { type: "string" },
   "upstream-password-file": { type: "string" },
+  "mailman-cfg": { type: "string" },
+  "mailman-mixed": { type: "string", default: "together" },
+  "mailman-classic": { type: "boolean" },
 } as const;
 
 /** What a class of the user's has to be. */
-type ServerClass = new (localaddr: Address, remoteaddr: readonly NextHop[], options: DebuggingServerOptions & PureProxyOptions) => SMTPServer;
+type ServerClass = new (localaddr: Address, remoteaddr: readonly NextHop[], options: DebuggingServerOptions & MailmanProxyOptions) => SMTPServer;
 
 /** Each is loaded when it is asked for: a server that only listens starts without the way upstream, and without TLS. */
 const CLASSES: { readonly [name: string]: () => Promise<ServerClass> } = {
   SMTPServer: async () => SMTPServer,
   DebuggingServer: async () => (await import("./servers/debugging-server.js")).DebuggingServer,
   PureProxy: async () => (await import("./servers/pure-proxy.js")).PureProxy,
+  MailmanProxy: async () => (await import("./servers/mailman-proxy.js")).MailmanProxy,
 };
-const NOT_YET = ["MailmanProxy"];
+const MIXED = ["together", "defer"] as const satisfies readonly MailmanProxyOptions["mixed"][];
 
 /** The command line is wrong: its message goes out with the usage, or without. */
 class Refused extends Error {
@@ -109,6 +119,9 @@ async function main(args: readonly string[]): Promise<void> {
     allow: values.allow ?? [],
     relayDomains: values["relay-domain"] ?? [],
     xPeer: values["x-peer"] === true,
+    ...(values["mailman-cfg"] !== undefined && { mailmanCfg: values["mailman-cfg"] }),
+    mixed: oneOf(values["mailman-mixed"], MIXED, "Invalid --mailman-mixed"),
+    classic: values["mailman-classic"] === true,
     upstream: {
       ...upstreamOptions(values),
       trace: dialogue && ((target, from, octets) => dialogue.take(target, `upstream ${written(target.address)}`, from, octets)),
@@ -206,7 +219,6 @@ function address(spec: string, which: "local" | "remote"): Exclude<NextHop, `mx:
 async function serverClass(name: string): Promise<ServerClass> {
   const known = name.replace(/^smtpd\./, "");
   if (Object.hasOwn(CLASSES, known)) return CLASSES[known]!();
-  if (NOT_YET.includes(known)) throw new Refused(`${known} is not part of this version; -c DebuggingServer is.`, false);
   const [, path, member = "default"] = /^(.*?\.[cm]?js)(?::(\w+))?$/.exec(name) ?? [];
   if (path === undefined) throw new Refused(`Unknown class: ${name}`);
   const module = (await import(pathToFileURL(resolve(path)).href).catch((error: unknown) => {

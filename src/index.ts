@@ -3,6 +3,9 @@
 export { SMTPServer, NotImplementedError, type MessageOptions, type SMTPServerOptions } from "./servers/smtp-server.js";
 export { DebuggingServer, type DebuggingServerOptions } from "./servers/debugging-server.js";
 export { PureProxy, type PureProxyOptions } from "./servers/pure-proxy.js";
+export { MailmanProxy, type MailmanProxyOptions } from "./servers/mailman-proxy.js";
+export { CannotTell, type Directory } from "./servers/mailman/directory.js";
+export type { Listed, SubAddress } from "./servers/mailman/address.js";
 export type { RelayingOptions } from "./servers/relaying.js";
 export type { FormatName } from "./servers/formats.js";
 export type { Output } from "./servers/standard-output.js";

@@ -1,9 +1,10 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { relayed, reply, type Hello, type Mail, type Offers, type Settings } from "../protocol/index.js";
-import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Peer, type Session, type Transaction, type UpstreamOptions } from "../transport/index.js";
-import { Hops, receivedLine } from "./received.js";
+import { relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
+import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
+import { Fields } from "./fields.js";
+import { receivedLine } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
 
@@ -22,11 +23,14 @@ const GOING_ROUND = reply(554, "5.4.6", "Too many hops", "RFC 5321 §6.3");
  * the data that was none.
  */
 const NUL_IN_DATA = reply(554, "5.6.0", "Mail data holds a NUL", "RFC 2045 §2.8");
-/** Upstream has to answer, or to be given up, before our own patience ends, which itself ends before the client's. */
+/** What part of our own patience a next hop has: for a transaction to be opened, for the reply to a command, and to a message. */
+export interface Patience { readonly begin: number; readonly reply: number; readonly message: number }
+/** It ends before ours, and ours before the client's. */
 const SHARE = 0.9;
 
 export class PureProxy extends SMTPServer {
   readonly #upstream: Upstream;
+  readonly #ways: Upstream[] = [];
   readonly #relaying: Relaying;
   readonly #xPeer: boolean;
   readonly #listening: Promise<readonly Address[]>;
@@ -40,17 +44,7 @@ export class PureProxy extends SMTPServer {
     super(localaddr, remoteaddr, { ...options, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
-    const { answerMs, dataAnswerMs, messageAnswerMs, dataBlockMs } = this.settings.limits;
-    const ours = { replyMs: answerMs, dataReplyMs: dataAnswerMs, messageReplyMs: messageAnswerMs, dataBlockMs };
-    this.#upstream = new Upstream(remoteaddr, {
-      hostname: this.settings.hostname,
-      extensions: options.extensions ?? [],
-      beginMs: answerMs * SHARE,
-      ...options.upstream,
-      limits: { ...Object.fromEntries(Object.entries(ours).map(([name, ms]) => [name, ms * SHARE])), ...options.upstream?.limits },
-      isOurs: (address) => this.#addresses.some((own) => reaches(address, own)),
-      log: (line) => this.log(line),
-    });
+    this.#upstream = this.way(remoteaddr, options.upstream);
     this.#listening = this.#listen();
   }
 
@@ -61,16 +55,15 @@ export class PureProxy extends SMTPServer {
 
   override async close(): Promise<void> {
     await super.close();
-    await this.#upstream.close();
+    await Promise.all(this.#ways.map((way) => way.close()));
   }
 
   override session(peer: Peer): Session {
-    const trusted = this.#relaying.trusts(peer);
-    if (!trusted && this.#relaying.onlyThisHost) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
+    if (!this.admits(peer)) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
     let hello: Hello;
     let mail: Mail;
-    let transaction: Transaction | undefined;
-    let hops: Hops;
+    let passage: Passage | undefined;
+    let trace: Fields;
     const gone = new Stop();
     const greet = async (command: Hello): Promise<Settings> => {
       hello = command;
@@ -82,32 +75,69 @@ export class PureProxy extends SMTPServer {
       MAIL: async (command) => {
         mail = command;
         const { reversePath } = command;
-        transaction = await this.#upstream.begin({ ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
-        if (gone.aborted) transaction.abort(); // in the same turn in which it was opened
-        return transaction.reply;
+        passage = await this.begin(peer, { ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
+        if (gone.aborted) passage.abort(); // in the same turn in which it was opened
+        return passage.reply;
       },
       RCPT: ({ forwardPath, ...command }) => {
-        if (!trusted && !this.#relaying.isRelayDomain(forwardPath)) return RELAYING_DENIED;
-        return transaction!.rcpt({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // nor followed
+        if (!this.admits(peer, forwardPath)) return RELAYING_DENIED;
+        return passage!.rcpt({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // nor followed
       },
       DATA: async () => {
-        const given = await transaction!.data();
-        hops = new Hops();
-        if (given.code < 400) void transaction!.body(Buffer.from(this.#inFront(peer, hello, mail)));
+        const given = await passage!.data();
+        trace = new Fields("received");
+        if (given.code < 400) void passage!.body(Buffer.from(this.#inFront(peer, hello, mail)));
         return given;
       },
       body: (chunk) => {
-        hops.pass(chunk);
-        if (hops.count > MAX_HOPS) return GOING_ROUND;
-        return chunk.includes(0) ? NUL_IN_DATA : transaction!.body(chunk);
+        trace.pass(chunk);
+        if (trace.count("received") > MAX_HOPS) return GOING_ROUND;
+        return chunk.includes(0) ? NUL_IN_DATA : passage!.body(chunk);
       },
-      message: async () => (await transaction!.end())[0],
-      abort: () => transaction?.abort(),
+      message: async () => (await passage!.end())[0],
+      abort: () => passage?.abort(),
       closed: () => {
         gone.abort(); // MAIL may be on its way still
-        transaction?.abort();
+        passage?.abort();
       },
     };
+  }
+
+  /** Opens what a client's MAIL asks for. `gone`: nobody waits for it any more. */
+  protected begin(_peer: Peer, mail: Mail, gone: Signal): Promise<Passage> {
+    return this.#upstream.begin(mail, gone);
+  }
+
+  /** Whether a client may send there; without a path: anywhere. */
+  protected admits(peer: Peer, path?: Path): boolean {
+    return this.#relaying.trusts(peer) || (path === undefined ? !this.#relaying.onlyThisHost : this.#relaying.isRelayDomain(path));
+  }
+
+  /** A way to a next hop: it knows our name, does not lead back to us, keeps our times, and is closed with us. */
+  protected way(nextHops: NextHop | readonly NextHop[], { limits, ...options }: UpstreamOptions = {}): Upstream {
+    const { answerMs, dataAnswerMs, messageAnswerMs, dataBlockMs } = this.settings.limits;
+    const { begin, reply, message } = this.patience;
+    const ours = { replyMs: answerMs * reply, dataReplyMs: dataAnswerMs * SHARE, messageReplyMs: messageAnswerMs * message, dataBlockMs: dataBlockMs * SHARE };
+    try {
+      const way = new Upstream(nextHops, {
+        hostname: this.settings.hostname,
+        extensions: this.options.extensions ?? [],
+        beginMs: answerMs * begin,
+        log: (line) => this.log(line),
+        ...options,
+        limits: { ...ours, ...limits },
+        isOurs: (address) => this.#addresses.some((own) => reaches(address, own)),
+      });
+      this.#ways.push(way);
+      return way;
+    } catch (error) {
+      void super.close(); // nobody gets a server that listens and leads nowhere
+      throw error;
+    }
+  }
+
+  protected get patience(): Patience {
+    return { begin: SHARE, reply: SHARE, message: SHARE };
   }
 
   /** What both ends can do; where upstream cannot be asked, all that we can: MAIL will tell. */
@@ -125,7 +155,8 @@ export class PureProxy extends SMTPServer {
 
   async #listen(): Promise<readonly Address[]> {
     this.#addresses = await super.listening;
-    if (await this.#upstream.leadsToUs()) {
+    const leadToUs = await Promise.all(this.#ways.map((way) => way.leadsToUs()));
+    if (leadToUs.includes(true)) {
       await this.close();
       throw new Error("the next hop is this server itself");
     }

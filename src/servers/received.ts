@@ -1,4 +1,4 @@
-// Trace information (RFC 5321 §4.4): the line that every hop puts in front, and the count of those that are there.
+// Trace information (RFC 5321 §4.4): the line that every hop puts in front.
 
 import { isHost, type Hello, type Mail } from "../protocol/index.js";
 import { literal, type Peer } from "../transport/index.js";
@@ -21,44 +21,8 @@ function withProtocol(hello: Hello, mail: Mail): string {
 }
 
 /** date-time of RFC 5322 §3.3, in local time with its offset (§4.4). */
-function dateTime(date: Date): string {
+export function dateTime(date: Date): string {
   const east = -date.getTimezoneOffset();
   const [hours, minutes] = [Math.trunc(Math.abs(east) / 60), Math.abs(east) % 60].map((each) => String(each).padStart(2, "0"));
   return new Date(date.getTime() + east * 60_000).toUTCString().replace("GMT", `${east < 0 ? "-" : "+"}${hours}${minutes}`);
-}
-
-const LF = 0x0a;
-const CR = 0x0d;
-const CAPITAL_A = 0x41;
-/** The bit that makes a letter a small one. */
-const LOWER_CASE = 0x20;
-const RECEIVED = new TextEncoder().encode("received:");
-
-/** Counts the Received lines of a header while it passes. */
-export class Hops {
-  count = 0;
-  #headerEnded = false;
-  /** How much of "Received:" this line began with; -1 once it is another line. */
-  #matched = 0;
-  /** Octets of this line, CR and LF not counted. */
-  #lineOctets = 0;
-
-  pass(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length && !this.#headerEnded; at++) this.#octet(chunk[at]!);
-  }
-
-  #octet(octet: number): void {
-    if (octet === LF) {
-      this.#headerEnded = this.#lineOctets === 0;
-      this.#lineOctets = 0;
-      this.#matched = 0;
-    } else if (octet !== CR) {
-      this.#lineOctets += 1;
-      if (this.#matched < 0) return;
-      this.#matched = (octet < CAPITAL_A ? octet : octet | LOWER_CASE) === RECEIVED[this.#matched] ? this.#matched + 1 : -1;
-      if (this.#matched !== RECEIVED.length) return;
-      this.count += 1;
-      this.#matched = -1;
-    }
-  }
 }

@@ -2,11 +2,12 @@
 
 export type { Answer, Eventually, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
-export { Stop, type Signal } from "./in-time.js";
+export { inTime, Stop, type Signal } from "./in-time.js";
 export { isLoopback, literal, reaches, written, type Address } from "./address.js";
 export { Listener, type ListenOptions } from "./node.js";
 export { Upstream, type UpstreamOptions } from "./connect.js";
-export type { Transaction } from "./transaction.js";
+export type { Finals } from "./link.js";
+export type { Passage, Transaction } from "./transaction.js";
 export { targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 export { START_TLS, type StartTls, type TlsOptions } from "./tls.js";
 export type { Credentials } from "./mechanisms.js";

@@ -14,6 +14,9 @@ export interface Open {
   readonly done: () => void;
 }
 
+/** A mail transaction, wherever it leads: here to one next hop, elsewhere to several. */
+export type Passage = Pick<Transaction, "reply" | "rcpt" | "data" | "body" | "end" | "abort">;
+
 /**
  * Whatever goes wrong is a reply; once a transaction is lost, every answer is the reason. Only mistakes of the caller's throw: data
  * before DATA was answered with 354, an address that is none.
@@ -26,6 +29,11 @@ export class Transaction {
   constructor(given: Reply, open?: Open) {
     this.reply = given;
     this.#open = open;
+  }
+
+  /** What the next hop offers; undefined where no transaction is open, or nothing was offered. */
+  get offers(): Offers | undefined {
+    return this.#open?.link.offers;
   }
 
   rcpt(command: Rcpt): Promise<Reply> {
