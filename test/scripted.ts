@@ -31,18 +31,21 @@ export class Scripted {
   script: Script;
   readonly #server: Server;
   readonly #certificate: Certificate | undefined;
+  readonly #lmtp: boolean;
   readonly #times = new Map<string, number>();
 
-  private constructor(script: Script, certificate: Certificate | undefined, implicitTls: boolean) {
+  private constructor(script: Script, certificate: Certificate | undefined, implicitTls: boolean, lmtp: boolean) {
     this.script = script;
+    this.#lmtp = lmtp;
     this.#certificate = certificate;
     const accept = (socket: Socket): void => this.#accept(socket);
     this.#server = implicitTls ? createTlsServer({ ...certificate! }, accept) : createServer({ noDelay: true }, accept);
     this.#server.on("tlsClientError", () => {});
   }
 
-  static async start(script: Script = {}, { certificate, implicitTls = false, port = 0, path }: { certificate?: Certificate; implicitTls?: boolean; port?: number; path?: string } = {}): Promise<Scripted> {
-    const scripted = new Scripted(script, certificate, implicitTls);
+  /** `lmtp`: a message that is taken is answered once for each accepted recipient; a refusal once for all, as Mailman does. */
+  static async start(script: Script = {}, { certificate, implicitTls = false, port = 0, path, lmtp = false }: { certificate?: Certificate; implicitTls?: boolean; port?: number; path?: string; lmtp?: boolean } = {}): Promise<Scripted> {
+    const scripted = new Scripted(script, certificate, implicitTls, lmtp);
     scripted.#server.listen(path === undefined ? { host: "127.0.0.1", port } : { path });
     await once(scripted.#server, "listening");
     return scripted;
@@ -77,6 +80,7 @@ export class Scripted {
     socket.on("error", () => {});
     let unread = "";
     let inData = false;
+    let accepted = 0;
     socket.on("data", (octets: Buffer) => {
       unread += octets.toString("latin1");
       for (;;) {
@@ -88,7 +92,7 @@ export class Scripted {
           this.messages.push(unread.slice(0, end));
           unread = unread.slice(end + 3);
           inData = false;
-          this.#say(socket, ".");
+          if (this.#say(socket, ".").startsWith("250") && this.#lmtp) for (let more = accepted - 1; more > 0; more--) socket.write("250 Ok\r\n");
           continue;
         }
         const end = unread.indexOf("\r\n");
@@ -98,6 +102,8 @@ export class Scripted {
         lines.push(line);
         const said = this.#say(socket, line.split(/[ :]/, 1)[0]!.toUpperCase());
         inData = said.startsWith("354");
+        if (/^MAIL/i.test(line)) accepted = 0;
+        if (/^RCPT/i.test(line) && said.startsWith("250")) accepted += 1;
         if (/^STARTTLS/i.test(line) && said.startsWith("220")) return this.#upgrade(socket, lines);
       }
     });
