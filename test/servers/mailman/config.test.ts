@@ -161,7 +161,7 @@ const AS_NOBODY = `
 test("a file that only others may read: the group to join is named", () => {
   if (process.getuid?.() !== 0) return;
   const { href } = new URL("../../../dist/servers/mailman/config.js", import.meta.url);
-  const said = (): string => execFileSync(process.execPath, ["--input-type=module", "-e", AS_NOBODY, href, cfg], { encoding: "utf8", timeout: 10_000 });
+  const said = (): string => execFileSync(process.execPath, ["--input-type=module", "-e", AS_NOBODY, href, cfg], { encoding: "utf8", timeout: 10_000, env: { PATH: process.env["PATH"] } }); // nobody has no place to write coverage to
   writeFileSync(cfg, "");
   chmodSync(folder, 0o755);
   chmodSync(cfg, 0o640);
