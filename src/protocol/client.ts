@@ -2,7 +2,7 @@
 // receiving end. send(), body() and endBody() say what is to be said, receive() takes octets, steps come out of next().
 
 import { octetsOf } from "./bytes.js";
-import type { Rcpt, Request } from "./command.js";
+import type { Bdat, Rcpt, Request } from "./command.js";
 import { encoder, endOfData, stuff, type Encoder } from "./data.js";
 import type { ClientOptions, Row, Settings, Terms } from "./extension.js";
 import { agreed, CLIENT_EXTENSIONS, NO_OFFERS, offersOf, settings, type Offers } from "./grammar.js";
@@ -16,9 +16,6 @@ const NEED_INPUT = { type: "need-input" } as const;
 const HANDSHAKE = { type: "handshake" } as const;
 const NOTHING: Wait = { for: "nothing", ms: Infinity };
 
-/** RFC 2033 §4.1: LHLO takes the place of EHLO and HELO. */
-const HELLOS = { smtp: ["EHLO", "HELO"], lmtp: ["LHLO"] } as const;
-
 export class Client {
   readonly #settings: Settings;
   readonly #lmtp: boolean;
@@ -29,8 +26,8 @@ export class Client {
   /** Octets of the reply that is being read. */
   #replyOctets = 0;
   /** Commands that wait for their turn: behind those sent, or, without PIPELINING, behind one. */
-  #unsent: { readonly text: string; readonly secret: boolean }[] = [];
-  /** Of the mail data, what is to be sent next. */
+  #unsent: { readonly text: string; readonly secret?: boolean; readonly octets?: Uint8Array }[] = [];
+  /** Of the mail data, or of a chunk, what is to be sent next. */
   #block: Uint8Array | undefined;
   #encoder: Encoder | undefined;
   #offers: Offers | undefined;
@@ -44,9 +41,9 @@ export class Client {
   #wait: Wait | undefined;
 
   constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false }: ClientOptions = {}) {
-    this.#settings = settings({ extensions, limits });
+    this.#settings = settings({ extensions, limits, lmtp });
     this.#lmtp = lmtp;
-    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction() };
+    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction(), secure: false, authenticated: false };
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }
@@ -90,8 +87,6 @@ export class Client {
     this.#loseIfUnasked();
     if (this.state === "closed") return;
     if (!this.mayFollow) throw new Error(`${this.#handshake ? "the handshake" : `the reply to ${this.#conversation.newest!.type}`} has to come first`);
-    const foreign: readonly string[] = HELLOS[this.#lmtp ? "smtp" : "lmtp"];
-    if (foreign.includes(command.type)) throw new Error(`${command.type} is not said here (RFC 2033 §4.1)`);
     const text = writeCommand(command, this.#terms);
     this.#conversation.ask(command);
     if (command.type === "MAIL") this.#terms.transaction = newTransaction(command);
@@ -120,6 +115,20 @@ export class Client {
     this.#send(endOfData(this.#open()));
     this.#encoder = undefined;
     for (const question of this.#endOfData()) this.#conversation.ask(question);
+  }
+
+  /**
+   * A chunk of the message, with BDAT, as it is: it may be any octets, and dots are not doubled (RFC 3030 §2). Throws what send()
+   * throws. The octets are lent until they are sent.
+   */
+  chunk(octets: Uint8Array, last: boolean): void {
+    this.#loseIfUnasked();
+    if (this.state === "closed") return;
+    const bdat: Bdat = { type: "BDAT", octets: octets.length, last };
+    const text = writeCommand(bdat, this.#terms);
+    for (const question of last ? this.#endOfData() : [bdat]) this.#conversation.ask(question);
+    this.#unsent.push({ text, octets });
+    this.#wait = undefined;
   }
 
   /** Lends octets from the peer, until next() asks for more. Throws where they were not asked for. */
@@ -185,10 +194,13 @@ export class Client {
       this.#block = undefined;
       if (octets.length > 0) return { type: "output", octets };
     }
-    const turn = this.#unsent.splice(0, this.#room());
+    const room = this.#unsent.slice(0, this.#room());
+    const chunk = room.findIndex((each) => each.octets !== undefined);
+    const turn = this.#unsent.splice(0, chunk < 0 ? room.length : chunk + 1);
     if (turn.length === 0) return undefined;
+    this.#block = turn.at(-1)!.octets; // goes out next
     const octets = octetsOf(turn.map(({ text }) => text).join(""));
-    return turn.some(({ secret }) => secret) ? { type: "output", octets, secret: true } : { type: "output", octets };
+    return turn.some(({ secret = false }) => secret) ? { type: "output", octets, secret: true } : { type: "output", octets };
   }
 
   /** How many more commands may be sent now (RFC 2920 §3.1). */
@@ -249,7 +261,7 @@ export class Client {
       case "EHLO":
       case "HELO":
       case "LHLO":
-        this.#terms.hello = { type: to.type === "HELO" ? "HELO" : "EHLO", domain: to.domain }; // LHLO means the same (RFC 2033 §4.1)
+        this.#terms.hello = to;
         return this.#apply(to.type === "HELO" ? undefined : offersOf(reply));
       case "STARTTLS":
         this.#handshake = true;

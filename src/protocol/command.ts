@@ -7,27 +7,27 @@ export type ParameterValue = string | number | true;
 export interface Parameters { readonly [keyword: string]: ParameterValue }
 
 /** `domain` is what the client calls itself: a domain, an address literal, or what else it had to say. */
-export interface Hello { readonly type: "EHLO" | "HELO"; readonly domain: string }
+export interface Hello { readonly type: "EHLO" | "HELO" | "LHLO"; readonly domain: string }
 export interface Mail { readonly type: "MAIL"; readonly reversePath: Path | null; readonly parameters: Parameters }
 export interface Rcpt { readonly type: "RCPT"; readonly forwardPath: Path; readonly parameters: Parameters }
 export interface Plain { readonly type: "DATA" | "RSET" | "QUIT" }
 /** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
 export interface WithString { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; readonly string: string; readonly parameters?: Parameters }
+/** What follows is a chunk of the message, of so many octets (RFC 3030 §2). */
+export interface Bdat { readonly type: "BDAT"; readonly octets: number; readonly last: boolean }
+/** RFC 3207 §4. */
+export interface StartTls { readonly type: "STARTTLS" }
+/** RFC 4954 §4. `initial` is base64, "=" where it is empty; absent where the mechanism begins with a challenge. */
+export interface Auth { readonly type: "AUTH"; readonly mechanism: string; readonly initial?: string }
+/** The answer to a challenge of AUTH: base64, or "*" to cancel. */
+export interface ChallengeResponse { readonly type: "response"; readonly text: string }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
 
-export type Command = Hello | Mail | Rcpt | Plain | WithString | PrivateUse;
+export type Command = Hello | Mail | Rcpt | Plain | WithString | StartTls | Auth | ChallengeResponse | PrivateUse;
 
-/** What only the sending end says so far: LHLO (RFC 2033 §4.1), STARTTLS (RFC 3207 §4), AUTH and the answers to its challenges (RFC 4954 §4). */
-export interface Lhlo { readonly type: "LHLO"; readonly domain: string }
-export interface StartTls { readonly type: "STARTTLS" }
-/** `initial` is base64, "=" where it is empty; absent where the mechanism begins with a challenge. */
-export interface Auth { readonly type: "AUTH"; readonly mechanism: string; readonly initial?: string }
-/** Base64, or "*" to cancel. */
-export interface ChallengeResponse { readonly type: "response"; readonly text: string }
-
-/** All that a client can send. */
-export type Request = Command | Lhlo | StartTls | Auth | ChallengeResponse;
+/** All that a client can send; but for BDAT, which chunk() says. */
+export type Request = Command;
 
 /** RFC 6531 §3.7.4: behind SMTPUTF8, on MAIL for a whole transaction, reply texts may be UTF-8. */
 export function announcesUtf8(asked: { readonly type: string; readonly parameters?: unknown } | undefined): boolean {

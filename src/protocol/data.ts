@@ -17,6 +17,8 @@ export interface Decoder {
   readonly lineOctets: number;
   /** The content is not wanted any more: only the end is looked for. */
   discard: boolean;
+  /** A dot at the start of a line means something. Not so in chunks (RFC 3030 §2), which end by their length. */
+  readonly dots: boolean;
   bareCr: number;
   bareLf: number;
   longLines: number;
@@ -26,8 +28,8 @@ export interface Decoder {
   lineBegun: number;
 }
 
-export function decoder(lineEndings: LineEndings, lineOctets: number): Decoder {
-  return { position: "line", lineEndings, lineOctets, discard: false, bareCr: 0, bareLf: 0, longLines: 0, bits: 0, lineBegun: 0 };
+export function decoder(lineEndings: LineEndings, lineOctets: number, dots = true): Decoder {
+  return { position: "line", lineEndings, lineOctets, discard: false, dots, bareCr: 0, bareLf: 0, longLines: 0, bits: 0, lineBegun: 0 };
 }
 
 export interface Unstuffed {
@@ -55,7 +57,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
   decode: while (at < to) {
     if (position === "line") {
       position = "text";
-      if (octets[at] === DOT) {
+      if (octets[at] === DOT && state.dots) {
         dotAt = at;
         at += 1;
         lineFrom = at;

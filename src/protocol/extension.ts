@@ -50,7 +50,9 @@ export interface Extension {
   /** The EHLO keyword. */
   readonly keyword: string;
   /** What follows the keyword on its EHLO line. */
-  argument?(limits: Limits): string;
+  argument?(limits: Limits, terms: Terms): string;
+  /** Whether it is offered now; if not given, always. */
+  offered?(terms: Terms): boolean;
   /** New parameters of MAIL and RCPT, by keyword in upper case. */
   readonly mail?: { readonly [keyword: string]: Parameter };
   readonly rcpt?: { readonly [keyword: string]: Parameter };
@@ -93,6 +95,8 @@ export interface Settings {
   readonly lineEndings: LineEndings;
   /** Without the leniencies of old: a space after "FROM:", a path without brackets, anything but a host after EHLO. */
   readonly strict: boolean;
+  /** LMTP (RFC 2033): LHLO, and a final reply for each accepted recipient. */
+  readonly lmtp: boolean;
 }
 
 /** What the two ends know of each other. One for each connection; changed by the rows' `agree`, and where a transaction ends. */
@@ -100,6 +104,10 @@ export interface Terms extends Settings {
   /** How the client introduced itself. Only behind EHLO are there parameters (§4.1.1.2). */
   hello: Hello | undefined;
   transaction: Transaction;
+  /** The session is under TLS (RFC 3207, RFC 8314). */
+  secure: boolean;
+  /** AUTH has succeeded (RFC 4954). */
+  authenticated: boolean;
 }
 
 /** What was accepted so far of a mail transaction (§3.3). */

@@ -3,6 +3,8 @@
 
 import type { Extension, Grammar, Parameter, Row, Settings } from "./extension.js";
 import { AUTH } from "./extensions/auth.js";
+import { BINARYMIME } from "./extensions/binarymime.js";
+import { CHUNKING } from "./extensions/chunking.js";
 import { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 import { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
 import { HELP } from "./extensions/help.js";
@@ -19,7 +21,7 @@ import { COMMANDS } from "./verbs.js";
 export const DEFAULT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, HELP];
 
 /** What a client makes use of where it is offered. */
-export const CLIENT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, SMTPUTF8, STARTTLS, AUTH];
+export const CLIENT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, SMTPUTF8, STARTTLS, AUTH, CHUNKING, BINARYMIME];
 
 export interface SettingsOptions {
   readonly hostname?: string;
@@ -27,6 +29,7 @@ export interface SettingsOptions {
   readonly limits?: Partial<Limits>;
   readonly lineEndings?: Settings["lineEndings"];
   readonly strict?: boolean;
+  readonly lmtp?: boolean;
 }
 
 /** Settings from options. Throws Error where the extensions cannot be composed. */
@@ -34,10 +37,11 @@ export function settings(options: SettingsOptions = {}): Settings {
   const limits = { ...LIMITS, ...options.limits };
   return {
     hostname: options.hostname ?? "localhost",
-    grammar: compose(options.extensions ?? DEFAULT_EXTENSIONS, limits),
+    grammar: compose(options.extensions ?? DEFAULT_EXTENSIONS, limits, options.lmtp),
     limits,
     lineEndings: options.lineEndings ?? "refuse",
     strict: options.strict ?? false,
+    lmtp: options.lmtp ?? false,
   };
 }
 
@@ -59,7 +63,7 @@ export const NO_OFFERS: Offers = new Map();
 /** What both ends can do, at the sending end: the tables for what the other offers, and its SIZE. */
 export function agreed(ours: Settings, theirs: Offers): Settings {
   const limits = { ...ours.limits, messageOctets: sizeOffered(theirs) };
-  return { ...ours, limits, grammar: compose(offered(ours.grammar.extensions.values(), theirs), limits) };
+  return { ...ours, limits, grammar: compose(offered(ours.grammar.extensions.values(), theirs), limits, ours.lmtp) };
 }
 
 /** Of what this end knows, what the other offers: each extension with all that it needs. */
@@ -72,7 +76,7 @@ export function relayed(ours: Settings, nextHop: Offers): Settings {
   const limits = { ...ours.limits, messageOctets: smaller(ours.limits.messageOctets, sizeOffered(nextHop)) };
   const all = [...ours.grammar.extensions.values()];
   const throughout = new Set(offered(all, nextHop));
-  return { ...ours, limits, grammar: compose(all.filter((each) => each.endToEnd !== true || throughout.has(each)), limits) };
+  return { ...ours, limits, grammar: compose(all.filter((each) => each.endToEnd !== true || throughout.has(each)), limits, ours.lmtp) };
 }
 
 /** The largest message a server takes, in octets; 0 where it does not say, or has no limit (RFC 1870 §4). */
@@ -86,10 +90,14 @@ function smaller(one: number, other: number): number {
   return one === 0 || other === 0 ? Math.max(one, other) : Math.min(one, other);
 }
 
+/** RFC 2033 §4.1: LHLO takes the place of EHLO and HELO. */
+const HELLOS: { readonly [protocol in "smtp" | "lmtp"]: readonly string[] } = { smtp: ["EHLO", "HELO"], lmtp: ["LHLO"] };
+
 /** The tables of RFC 5321 and of these extensions. Throws Error where one claims a name that is taken, or lacks what it needs. */
-export function compose(extensions: readonly Extension[], limits: Limits = LIMITS): Grammar {
+export function compose(extensions: readonly Extension[], limits: Limits = LIMITS, lmtp = false): Grammar {
   const byKeyword = new Map<string, Extension>();
-  const rows = new Map<string, Row>(Object.entries(COMMANDS));
+  const foreign = HELLOS[lmtp ? "smtp" : "lmtp"];
+  const rows = new Map<string, Row>(Object.entries(COMMANDS).filter(([verb]) => !foreign.includes(verb)));
   const mail = new Map<string, Parameter>();
   const rcpt = new Map<string, Parameter>();
   const lineOctets = new Map<string, number>();

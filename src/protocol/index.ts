@@ -3,15 +3,18 @@
 export { Server } from "./server.js";
 export { Client } from "./client.js";
 export type {
-  Abort, AbortReason, Answered, Body, ClientQuestion, ClientStep, Connect, EndOfData, Irregularity, Loss, Message, Output, Question, Step, Wait,
+  Abort, AbortReason, Answered, Body, ClientQuestion, ClientStep, Connect, EndOfData, Handshake, Irregularity, Loss, Message, Output, Question, Step, Wait,
 } from "./step.js";
 export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
 export { badSyntax, formatCommand, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export type {
-  Auth, ChallengeResponse, Command, Hello, Lhlo, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
+  Auth, Bdat, ChallengeResponse, Command, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
 } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
+export { auth, AUTH, type Mechanisms } from "./extensions/auth.js";
+export { BINARYMIME } from "./extensions/binarymime.js";
+export { CHUNKING } from "./extensions/chunking.js";
 export { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 export { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
 export { EXPN } from "./extensions/expn.js";
@@ -19,6 +22,7 @@ export { HELP } from "./extensions/help.js";
 export { PIPELINING } from "./extensions/pipelining.js";
 export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
+export { STARTTLS } from "./extensions/starttls.js";
 export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";
 export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";

@@ -54,6 +54,20 @@ export class Input {
     return this.#found;
   }
 
+  /** Passes over octets, as many as are there. Gives how many there were. */
+  skip(most: number): number {
+    const octets = Math.min(most, this.to - this.at);
+    this.at += octets;
+    return octets;
+  }
+
+  /** Forgets all that was received. */
+  clear(): void {
+    this.dropLine();
+    this.#afterCr = false;
+    this.release();
+  }
+
   dropLine(): void {
     this.#found = "dry";
     this.line = NO_OCTETS;

@@ -33,6 +33,8 @@ export interface Limits {
   readonly dataBlockMs: number;
   /** For one whole message: ten minutes of silence after every block would hold a connection for months. */
   readonly messageMs: number;
+  /** For the TLS handshake behind STARTTLS: no human being has a part in it. */
+  readonly handshakeMs: number;
   /** At a shutdown, for the client of a message just finished to say QUIT. */
   readonly partingMs: number;
   /** For the application to answer a command: the client gives up after five minutes (§4.5.3.2.2, §4.5.3.2.3). */
@@ -72,6 +74,7 @@ export const LIMITS: Limits = {
   commandMs: 300_000,
   dataBlockMs: 180_000,
   messageMs: 3_600_000,
+  handshakeMs: 30_000,
   partingMs: 2_000,
   answerMs: 270_000,
   dataAnswerMs: 100_000,

@@ -1,6 +1,6 @@
 // One message while it is read: what is wanted of it, what is wrong with it, and the value that tells of it at its end.
 
-import { announcesUtf8, type Mail } from "./command.js";
+import { announcesUtf8, type Bdat, type Mail } from "./command.js";
 import { decoder, unstuff, type Decoder } from "./data.js";
 import type { Settings, Terms } from "./extension.js";
 import type { Input } from "./input.js";
@@ -12,17 +12,48 @@ export class MailData {
   readonly #decoder: Decoder;
   /** For all of it (limits.messageMs). */
   readonly wait: Wait;
+  /** Not lines, but any octets (RFC 3030 §3). */
+  readonly #binary: boolean;
+  /** Of the chunk that is being read. Undefined where the message is lines that end with a dot. */
+  #left: number | undefined;
+  #last = false;
   #size = 0;
   #refusal: Reply | undefined;
 
-  constructor(settings: Settings) {
+  /** `chunk`: the first of those in which it comes. */
+  constructor(settings: Settings, mail: Mail, chunk?: Bdat) {
     this.#settings = settings;
     this.wait = { for: "data", ms: settings.limits.messageMs };
-    this.#decoder = decoder(settings.lineEndings, settings.limits.textLineOctets);
+    this.#binary = mail.parameters["BODY"] === "BINARYMIME";
+    this.#decoder = decoder(settings.lineEndings, settings.limits.textLineOctets, chunk === undefined);
+    if (chunk !== undefined) this.expect(chunk);
   }
 
+  /** Another chunk of it is on its way. */
+  expect({ octets, last }: Bdat): void {
+    this.#left = octets;
+    this.#last = last;
+  }
+
+  /** The message is whole. */
   get ended(): boolean {
-    return this.#decoder.position === "end";
+    return this.#left === undefined ? this.#decoder.position === "end" : this.#left === 0 && this.#last;
+  }
+
+  /** A chunk has been read, and there is to be another. */
+  get pauses(): boolean {
+    return this.#left === 0 && !this.#last;
+  }
+
+  /** It comes in chunks. */
+  get chunked(): boolean {
+    return this.#left !== undefined;
+  }
+
+  /** There is no more: a CR at the very end of the last chunk has no LF. */
+  finish(): void {
+    if (this.#decoder.position === "cr") this.#decoder.bareCr += 1;
+    if (this.#badEnding()) this.refuse(REPLIES.bareInData);
   }
 
   /** The reply at the end of the data, if the message is refused already. */
@@ -38,7 +69,9 @@ export class MailData {
 
   /** Reads what there is, up to the end of the data. Gives the content that is wanted: none any more once the message is refused. */
   read(input: Input): Uint8Array {
-    const { content, at } = unstuff(this.#decoder, input.octets, input.at, input.to);
+    const to = Math.min(input.to, input.at + (this.#left ?? Infinity));
+    const { content, at } = this.#binary ? { content: input.octets.subarray(input.at, to), at: to } : unstuff(this.#decoder, input.octets, input.at, to);
+    if (this.#left !== undefined) this.#left -= at - input.at;
     input.at = at;
     if (this.#refusal !== undefined) return content.subarray(0, 0);
     this.#size += content.length;

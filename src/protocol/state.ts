@@ -2,7 +2,7 @@
 
 import { severityOf, type Severity } from "./reply.js";
 
-export type State = "connect" | "refused" | "hello" | "ready" | "auth" | "mail" | "rcpt" | "data" | "closed";
+export type State = "connect" | "refused" | "hello" | "ready" | "auth" | "mail" | "rcpt" | "data" | "chunks" | "failed" | "closed";
 
 /** Severity of the reply -> the state that follows. A negative one without an entry changes nothing; a positive one is out of place. */
 export type Moves = { readonly [severity in Severity]?: State | "same" };
@@ -12,6 +12,8 @@ const SAME: Moves = { 2: "same" };
 const READY: Moves = { 2: "ready" };
 /** The reply after the mail data ends the transaction, good or bad (§4.1.1.4). */
 const DONE: Moves = { 2: "ready", 4: "ready", 5: "ready" };
+/** RFC 2033 §4.2: with LMTP a reply for each recipient, "message" the last. */
+const ENDS = { message: DONE, delivery: { 2: "same", 4: "same", 5: "same" } } as const;
 /** §4.1.4: at any time in the session, and EHLO starts over. */
 const ANY_TIME = { EHLO: READY, HELO: READY, LHLO: READY, NOOP: SAME, VRFY: SAME, EXPN: SAME, QUIT: { 2: "closed" } } as const;
 
@@ -23,8 +25,10 @@ export const TRANSITIONS: Transitions = {
   ready: { ...ANY_TIME, RSET: SAME, MAIL: { 2: "mail" } },
   auth: { response: { 2: "ready", 3: "same", 4: "ready", 5: "ready" } }, // RFC 4954 §4: challenges, until the outcome
   mail: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" } },
-  rcpt: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" }, DATA: { 3: "data" } },
-  data: { message: DONE, delivery: { 2: "same", 4: "same", 5: "same" } }, // RFC 2033 §4.2: a reply for each recipient, "message" the last
+  rcpt: { ...ANY_TIME, RSET: READY, RCPT: { 2: "rcpt" }, DATA: { 3: "data" }, ...ENDS }, // a message may be one chunk (RFC 3030 §2)
+  data: ENDS,
+  chunks: { ...ANY_TIME, RSET: READY, ...ENDS }, // between two chunks of a message (RFC 3030 §2)
+  failed: { ...ANY_TIME, RSET: READY }, // of its chunks one was refused: no more of them
   closed: {},
 };
 
@@ -41,12 +45,14 @@ export const EXPECTED: Record<State, string> = {
   mail: "a transaction is open; send RCPT, or RSET to leave it",
   rcpt: "a transaction is open; send RCPT or DATA, or RSET to leave it",
   data: "send the mail data",
+  chunks: "send the rest of the message with BDAT, or RSET to leave it",
+  failed: "the message was refused; send RSET",
   closed: "the session is over",
 };
 
 /** Between the answer to MAIL and the one to the message. */
 export function inTransaction(state: State): boolean {
-  return state === "mail" || state === "rcpt" || state === "data";
+  return state === "mail" || state === "rcpt" || state === "data" || state === "chunks" || state === "failed";
 }
 
 /**

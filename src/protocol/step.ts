@@ -1,6 +1,6 @@
 // What the engine asks of its caller: every value that Server.next() and Client.next() return (RFC 5321 §4.1 for the commands).
 
-import type { Command, Hello, Mail, Rcpt, Request } from "./command.js";
+import type { Bdat, Command, Hello, Mail, Rcpt, Request } from "./command.js";
 import type { Reply } from "./reply.js";
 
 /** Somebody has connected: the reply is the greeting (§3.1). */
@@ -36,6 +36,12 @@ export interface Output {
   readonly secret?: true;
 }
 
+/**
+ * STARTTLS was answered with 220, and that has left: do the TLS handshake, then say secured(). Nothing is read until then. Octets
+ * that came behind STARTTLS and before it are dropped (RFC 3207 §6): so many, which somebody may want to know of.
+ */
+export interface Handshake { readonly type: "handshake"; readonly dropped: number }
+
 /** What is owed a reply. */
 export type Question = Command | Connect | Message;
 export type Step =
@@ -47,6 +53,7 @@ export type Step =
   | { readonly type: "need-input" }
   /** reply() to what was asked before; nothing more is read until then. */
   | { readonly type: "need-reply" }
+  | Handshake
   /** The session is over; close the connection. */
   | { readonly type: "close" };
 
@@ -55,7 +62,7 @@ export type Step =
  * sending end the wait for data is the peer's taking the next block.
  */
 export interface Wait {
-  readonly for: "command" | "data" | "answer" | "reply" | "nothing";
+  readonly for: "command" | "data" | "answer" | "reply" | "handshake" | "nothing";
   readonly ms: number;
   /** With data: the wait for the whole message, the same for all of its blocks. */
   readonly whole?: Wait;
@@ -65,7 +72,7 @@ export interface Wait {
 export interface EndOfData { readonly type: "message" | "delivery"; readonly recipient?: Rcpt }
 
 /** What the sending end waits for a reply to. */
-export type ClientQuestion = Request | Connect | EndOfData;
+export type ClientQuestion = Request | Bdat | Connect | EndOfData;
 /** The reply to what was sent, in the order of sending; to "connect" it is the greeting. */
 export interface Answered { readonly type: "reply"; readonly to: ClientQuestion; readonly reply: Reply }
 /** Why a session ended before its time. */

@@ -2,15 +2,15 @@
 
 import { COLON, EQUALS, isAscii, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
 import {
-  announcesUtf8, type ChallengeResponse, type Hello, type Lhlo, type Mail, type Parameters, type Plain, type Rcpt, type Request, type WithString,
+  announcesUtf8, type Bdat, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type Request, type WithString,
 } from "./command.js";
 import type { Grammar, Parameter, Row, Terms, Transaction } from "./extension.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
 import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, Scan, verb, word, type Path } from "./syntax.js";
 
-/** DATA, RSET, QUIT: an argument is a 501 (§4.3.2). */
-function withoutArgument(type: Plain["type"], ok: Row<Plain>["ok"]): Row<Plain> {
+/** DATA, RSET, QUIT, STARTTLS: an argument is a 501 (§4.3.2). */
+export function withoutArgument<T extends string>(type: T, ok: Row<{ readonly type: T }>["ok"]): { parse: NonNullable<Row<{ readonly type: T }>["parse"]> } & Row<{ readonly type: T }> {
   return { syntax: type, parse: (scan) => (atEnd(scan) ? { type } : badSyntax(type)), format: () => type, ok };
 }
 
@@ -55,13 +55,17 @@ const WELCOME = reply(250, "", "", "RFC 5321 §4.1.1.1");
 const NOT_IMPLEMENTED = { endsGroup: true, ok: () => REPLIES.notImplemented } as const satisfies Row;
 const SENDER = { needsUtf8: REPLIES.senderNeedsUtf8, tooLong: REPLIES.senderTooLong };
 const accepted = (): Reply => REPLIES.accepted;
+/** The answer to EHLO and LHLO: the name, and a line for each extension. */
+const introduced: NonNullable<Row["complete"]> = ({ code, lines, clause }, terms) => reply(code, "", [greeting(lines, terms), ...offers(terms)], clause);
+const data = withoutArgument("DATA", () => REPLIES.startMail);
 const RECIPIENT = { needsUtf8: REPLIES.recipientNeedsUtf8, tooLong: REPLIES.recipientTooLong };
 const MAIL_SYNTAX = "MAIL FROM:<reverse-path> [SP mail-parameters]";
 const RCPT_SYNTAX = "RCPT TO:<forward-path> [SP rcpt-parameters]";
 
 /** The rows of RFC 5321, and of the engine's own two questions. */
 export const COMMANDS = {
-  EHLO: hello("EHLO", ({ code, lines, clause }, terms) => reply(code, "", [greeting(lines, terms), ...offers(terms)], clause)),
+  EHLO: hello("EHLO", introduced),
+  LHLO: hello("LHLO", introduced), // RFC 2033 §4.1
   HELO: hello("HELO", ({ code, lines, clause }, terms) => reply(code, "", greeting(lines, terms), clause)),
   MAIL: {
     syntax: MAIL_SYNTAX,
@@ -96,7 +100,12 @@ export const COMMANDS = {
       terms.transaction.recipients.push(command);
     },
   } satisfies Row<Rcpt>,
-  DATA: { ...withoutArgument("DATA", () => REPLIES.startMail), endsGroup: true, within: { answer: "dataAnswerMs", reply: "dataReplyMs" } },
+  DATA: {
+    ...data,
+    parse: (scan, terms) => (terms.transaction.mail.parameters["BODY"] === "BINARYMIME" ? REPLIES.inChunksAlone : data.parse(scan, terms)),
+    endsGroup: true,
+    within: { answer: "dataAnswerMs", reply: "dataReplyMs" },
+  },
   RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "rsetReplyMs" } },
   QUIT: {
     ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
@@ -111,14 +120,32 @@ export const COMMANDS = {
   SEND: NOT_IMPLEMENTED,
   SOML: NOT_IMPLEMENTED,
   SAML: NOT_IMPLEMENTED,
-  // The sending end alone: at the receiving one it is not implemented.
-  LHLO: { ...NOT_IMPLEMENTED, format: ({ domain }) => `LHLO ${domain}`, noEnhancedCode: true } satisfies Row<Lhlo>,
 
-  connect: { endsGroup: true, noEnhancedCode: true, ok: (_, terms) => reply(220, "", `${terms.hostname} ESMTP ready`, "RFC 5321 §3.1") },
+  connect: { endsGroup: true, noEnhancedCode: true, ok: (_, { hostname, lmtp }) => reply(220, "", `${hostname} ${lmtp ? "LMTP" : "ESMTP"} ready`, "RFC 5321 §3.1") },
   message: { ok: accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
   delivery: { ok: accepted, within: { reply: "messageReplyMs" } },
-  response: { ...NOT_IMPLEMENTED, format: ({ text }) => text } satisfies Row<ChallengeResponse>,
+  // RFC 4954 §4: a line of base64, without a verb, or "*"
+  response: {
+    parse: (scan) => {
+      const text = scan.rest() ?? "?";
+      return text === "" || text === CANCEL || isBase64(text) ? { type: "response", text } : REPLIES.notBase64;
+    },
+    format: ({ text }) => text,
+    ok: () => REPLIES.localError,
+    agree: (terms) => {
+      terms.authenticated = true;
+    },
+    endsGroup: true,
+  } satisfies Row<ChallengeResponse>,
 } as const satisfies { readonly [type: string]: Row<any> };
+
+/** What gives an exchange of AUTH up (RFC 4954 §4). */
+export const CANCEL = "*";
+
+/** base64 = *( 4base64-char ) [ base64-terminal ] (RFC 4954 §8) */
+export function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+}
 
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
@@ -135,7 +162,7 @@ export function newTransaction(mail = NO_MAIL): Transaction {
 }
 
 /** Writes a command as the other end reads it, without CRLF. Throws RangeError for a verb that the grammar does not have. */
-export function formatCommand(command: Request, grammar: Grammar): string {
+export function formatCommand(command: Request | Bdat, grammar: Grammar): string {
   const format = grammar.rows.get(command.type)?.format;
   if (format === undefined) throw new RangeError(`${command.type} is not offered`);
   return format(command);
@@ -145,14 +172,14 @@ export function formatCommand(command: Request, grammar: Grammar): string {
  * Writes a command for the wire, CRLF included. It has to read back as the same under these terms, so that no argument can hold
  * a second one, nor anything that was not agreed on. Throws RangeError otherwise.
  */
-export function writeCommand(command: Request, terms: Terms): string {
+export function writeCommand(command: Request | Bdat, terms: Terms): string {
   const { grammar, limits } = terms;
   const text = formatCommand(command, grammar);
   if (/[\x00-\x1f\x7f]/.test(text)) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
   const line = octetsOf(`${text}\r\n`);
   if (line.length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
   const scan = new Scan(line, 0);
-  verb(scan);
+  if (command.type !== "response") verb(scan);
   const read = grammar.rows.get(command.type)!.parse?.(scan, terms) ?? command;
   if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
   if (!same(read, command)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);
@@ -182,7 +209,7 @@ export function badSyntax(syntax: string, enhanced = "5.5.4"): Reply {
 }
 
 /** The end of the line, where trailing white space is tolerated (§4.1.1). */
-function atEnd(scan: Scan): boolean {
+export function atEnd(scan: Scan): boolean {
   scan.skipSpaces();
   return scan.atEnd;
 }
@@ -218,8 +245,9 @@ function greeting(texts: readonly string[], { hostname }: Terms): string {
 }
 
 /** The EHLO lines of all that is offered. */
-function offers({ grammar, limits }: Terms): string[] {
-  return [...grammar.extensions.values()].map(({ keyword, argument }) => (argument ? `${keyword} ${argument(limits)}` : keyword));
+function offers(terms: Terms): string[] {
+  const offered = [...terms.grammar.extensions.values()].filter((each) => each.offered?.(terms) !== false);
+  return offered.map(({ keyword, argument }) => (argument ? `${keyword} ${argument(terms.limits, terms)}` : keyword));
 }
 
 /** SP "FROM:" path, and the end of the line or SP behind it. */
@@ -239,7 +267,7 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
     const value = scan.skip(EQUALS) ? scan.take(esmtpValue) ?? "" : undefined;
     const ascii = value === undefined || isAscii(value) || offersUtf8(terms); // RFC 6531 §3.3
     if (keyword === undefined || value === "" || !ascii || !delimited(scan)) return REPLIES.parameterSyntax;
-    const parameter = terms.hello?.type === "EHLO" ? known.get(keyword) : undefined; // §4.1.1.2: only if extensions were negotiated
+    const parameter = terms.hello !== undefined && terms.hello.type !== "HELO" ? known.get(keyword) : undefined; // §4.1.1.2: only if extensions were negotiated
     if (parameter === undefined) return REPLIES.parameterUnknown;
     if (Object.hasOwn(given, keyword)) return REPLIES.parameterTwice;
     const parsed = parameter.parse(value, terms);
