@@ -13,10 +13,12 @@ export interface Rcpt { readonly type: "RCPT"; readonly forwardPath: Path; reado
 export interface Plain { readonly type: "DATA" | "RSET" | "QUIT" }
 /** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
 export interface WithString { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; readonly string: string; readonly parameters?: Parameters }
+/** RFC 1985 §5: "@" before a node is all below it, too; "#" is the name of a queue. */
+export interface Etrn { readonly type: "ETRN"; readonly option: "" | "@" | "#"; readonly node: string }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
 
-export type Command = Hello | Mail | Rcpt | Plain | WithString | PrivateUse;
+export type Command = Hello | Mail | Rcpt | Plain | WithString | Etrn | PrivateUse;
 
 /** What only the sending end says so far: LHLO (RFC 2033 §4.1), STARTTLS (RFC 3207 §4), AUTH and the answers to its challenges (RFC 4954 §4). */
 export interface Lhlo { readonly type: "LHLO"; readonly domain: string }
