@@ -1,6 +1,7 @@
 // DELIVERBY, RFC 2852: a time within which a message is to be delivered, and what to do when it is over. End to end: with "R" it
 // must not go where this is not offered, or takes longer (§4.1.4.1); with "N" the relay would have to report (§4.1.4.2).
 
+import type { Parameters } from "../command.js";
 import type { Extension } from "../extension.js";
 import { reply, type Reply } from "../reply.js";
 
@@ -19,19 +20,21 @@ export interface By {
 /** by-value = by-time ";" by-mode [ by-trace ], by-time = [ "-" / "+" ] 1*9DIGIT. Undefined for what is none; the letters in upper case. */
 export function parseBy(value: string): By | undefined {
   const [, seconds, mode, trace] = /^([+-]?\d{1,9});([NR])(T?)$/.exec(value) ?? [];
-  return mode === undefined || (mode === "R" && Number(seconds) <= 0) ? undefined : { seconds: Number(seconds), mode: mode as By["mode"], trace: trace === "T" };
+  if (mode === undefined || (mode === "R" && Number(seconds) <= 0)) return undefined;
+  return { seconds: Number(seconds), mode: mode as By["mode"], trace: trace === "T" };
 }
 
 /** Less than the least number of seconds is not accepted with "R" (§3); if not given, nothing is said of it. */
 export function deliverBy(least?: number): Extension {
+  if (least !== undefined && !isTime(String(least))) throw new RangeError(`${least} is no by-time (RFC 2852 §2)`);
   return {
     keyword: "DELIVERBY",
     ...(least !== undefined && { argument: () => String(least) }),
     endToEnd: true,
     // deliverby-param = min-by-time *( "," extension-token )
     narrowed: (argument) => {
-      const [theirs = ""] = /^\d{1,9}(?=,|$)/.exec(argument) ?? [];
-      return theirs === "" ? deliverBy(least) : deliverBy(Math.max(least ?? 0, Number(theirs)));
+      const [theirs = ""] = argument.split(",", 1);
+      return deliverBy(isTime(theirs) ? Math.max(least ?? 0, Number(theirs)) : least);
     },
     mail: {
       BY: {
@@ -43,12 +46,22 @@ export function deliverBy(least?: number): Extension {
         unanswered: () => NOT_KEPT,
       },
     },
-    check: ({ BY, HOLDFOR }) => (BY !== undefined && HOLDFOR !== undefined && Number(HOLDFOR) > parseBy(String(BY))!.seconds ? TOO_LATE : undefined), // HOLDUNTIL takes a clock: it is the application's
+    check,
     lineOctets: { MAIL: 17 }, // §2
   };
 }
 
 export const DELIVER_BY: Extension = deliverBy();
+
+/** With FUTURERELEASE. Whether HOLDUNTIL comes before BY a clock would have to tell: that is the application's. */
+function check({ BY, HOLDFOR }: Parameters): Reply | undefined {
+  return BY !== undefined && HOLDFOR !== undefined && Number(HOLDFOR) > parseBy(String(BY))!.seconds ? TOO_LATE : undefined;
+}
+
+/** min-by-time = 1*9DIGIT */
+function isTime(text: string): boolean {
+  return /^\d{1,9}$/.test(text);
+}
 
 function tooSoon(least: number): Reply {
   return reply(555, "5.3.3", `With R, BY is ${least} seconds at the least`, "RFC 2852 §3");

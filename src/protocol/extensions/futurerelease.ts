@@ -43,9 +43,9 @@ function isInterval(text: string): boolean {
   return /^[1-9]\d{0,8}$/.test(text);
 }
 
-/** Internet-style-date-time-UTC */
+/** Internet-style-date-time-UTC, of the length that §3 adds to the line: hundredths of a second at the finest. */
 function isUtc(text: string): boolean {
-  return dateTime(text)?.utc === true;
+  return text.length <= "2007-05-01T12:00:00.00Z".length && dateTime(text)?.utc === true;
 }
 
 /** Of two times in UTC, to the second. */

@@ -5,7 +5,7 @@ import type { Extension } from "../extension.js";
 import { reply } from "../reply.js";
 
 const BAD_PRIORITY = reply(501, "5.5.2", "MT-PRIORITY is a number from -9 to 9", "RFC 6710 §4.1");
-/** Who may raise a priority is for the application to say. */
+/** Nobody who is not trusted may raise a priority: the application has to say who is, and a relay with this trusts all its clients. */
 const NOT_RAISED = reply(250, "2.3.6", "0 is the priority: nobody here raises it", "RFC 6710 §4.1");
 
 /** The name is that of a Priority Assignment Policy (§9.2). Throws RangeError where it is none. */
