@@ -14,7 +14,7 @@ export interface Plain { readonly type: "DATA" | "RSET" | "QUIT" }
 /** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
 export interface WithString { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; readonly string: string; readonly parameters?: Parameters }
 /** RFC 1985 §5: "@" before a node is all below it, too; "#" is the name of a queue. */
-export interface Etrn { readonly type: "ETRN"; readonly option: "" | "@" | "#"; readonly node: string }
+export interface Etrn { readonly type: "ETRN"; readonly option: "" | "@" | "#"; readonly name: string }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
 

@@ -20,12 +20,12 @@ export const ETRN: Extension = {
       parse: (scan) => {
         const spaced = scan.skipSpaces();
         const option = (["@", "#"] as const).find((each) => scan.skip(each.charCodeAt(0))) ?? "";
-        const node = scan.take(option === "#" ? word : domain);
+        const name = scan.take(option === "#" ? word : domain);
         scan.skipSpaces();
-        return spaced && node !== undefined && isAscii(node) && scan.atEnd ? { type: "ETRN", option, node } : badSyntax(ETRN_SYNTAX);
+        return spaced && name !== undefined && isAscii(name) && scan.atEnd ? { type: "ETRN", option, name } : badSyntax(ETRN_SYNTAX);
       },
-      format: ({ option, node }) => `ETRN ${option}${node}`,
-      ok: ({ option, node }) => reply(458, "4.3.5", `Unable to queue messages for node ${option}${node}`, "RFC 1985 §5"),
+      format: ({ option, name }) => `ETRN ${option}${name}`,
+      ok: ({ option, name }) => reply(458, "4.3.5", `Unable to queue messages for node ${option}${name}`, "RFC 1985 §5"),
     } satisfies Row<Etrn>,
   },
 };
