@@ -5,12 +5,13 @@
 //   C: what goes out because of it; all of it
 //   >  what the application is told: "MAIL 250 2.1.0 Sender OK" for a reply, "lost ...", "handshake", "close"
 //
-// Behind the word `client` stand settings: lmtp, limits.pipelined=2.
+// Behind the word `client` stand settings: lmtp, extensions=DSN,RRVS besides the usual ones, limits.pipelined=2.
 
-import { Client, CLIENT_EXTENSIONS, EXPN, HELP, settings, type ClientOptions, type ClientStep, type Request } from "../dist/protocol/index.js";
+import { Client, CLIENT_EXTENSIONS, settings, type ClientOptions, type ClientStep, type Request } from "../dist/protocol/index.js";
 import { Scan, verb } from "../dist/protocol/syntax.js";
 import { newTransaction } from "../dist/protocol/verbs.js";
 import { isReply } from "../dist/protocol/reply.js";
+import { EXTENSIONS, extensionsNamed } from "./extensions.js";
 import { latin1 } from "./drive.js";
 import { difference, fences, octetsOf, segmentations } from "./transcript.js";
 
@@ -30,7 +31,7 @@ interface Turn {
   out: string;
 }
 
-const KNOWN = settings({ extensions: [...CLIENT_EXTENSIONS, HELP, EXPN] });
+const KNOWN = settings({ extensions: [...new Map([...EXTENSIONS, ...CLIENT_EXTENSIONS.map((each) => [each.keyword, each] as const)]).values()] });
 
 export function clientTranscripts(directory: URL): ClientTranscript[] {
   return fences(directory, "client").map(({ options, text, ...about }) => ({ ...about, options: optionsOf(options), ...dialogue(text) }));
@@ -157,5 +158,6 @@ function dialogue(text: string): Pick<ClientTranscript, "turns" | "told"> {
 function optionsOf(text: string): ClientOptions {
   const words = text.split(" ").filter((word) => word !== "");
   const limits = words.filter((word) => word.startsWith("limits.")).map((word) => word.slice("limits.".length).split("=") as [string, string]);
-  return { lmtp: words.includes("lmtp"), limits: Object.fromEntries(limits.map(([name, value]) => [name, Number(value)])) };
+  const extensions = words.find((word) => word.startsWith("extensions="))?.slice("extensions=".length);
+  return { lmtp: words.includes("lmtp"), extensions: [...CLIENT_EXTENSIONS, ...extensionsNamed(extensions)], limits: Object.fromEntries(limits.map(([name, value]) => [name, Number(value)])) };
 }

@@ -10,7 +10,7 @@ const SRC = new URL("../src/", import.meta.url);
 const ORDER: readonly (readonly string[])[] = [
   ["protocol/bytes", "protocol/limits"],
   ["protocol/reply", "protocol/syntax", "protocol/input"],
-  ["protocol/state", "protocol/command"],
+  ["protocol/state", "protocol/command", "protocol/xtext", "protocol/date-time"],
   ["protocol/extension"],
   ["protocol/data", "protocol/step", "protocol/verbs"],
   ["protocol/extensions/"],

@@ -1,9 +1,10 @@
 // The two engines joined in memory: what one says the other hears, until both are quiet.
 
-import { Client, Server, type Question, type Reply, type Request, type Settings } from "../dist/protocol/index.js";
+import { Client, Server, type ClientOptions, type Question, type Reply, type Request, type Settings } from "../dist/protocol/index.js";
 
 export interface PairOptions {
   readonly server: Settings;
+  readonly client?: ClientOptions;
   /** What the server's application says to a question; undefined for the usual. */
   readonly answer?: (question: Question) => Reply | undefined;
   /** What goes over the wire is cut into single octets. */
@@ -24,7 +25,7 @@ export class Pair {
   constructor(options: PairOptions) {
     this.#options = options;
     this.server = new Server(options.server);
-    this.client = new Client();
+    this.client = new Client(options.client);
     this.settle();
   }
 

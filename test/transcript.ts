@@ -6,11 +6,13 @@
 //   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message"); \n begins a line
 //   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end"
 //
-// Behind the word `smtp` stand settings: strict, line-endings=normalise, smtputf8, limits.recipients=2.
+// Behind the word `smtp` stand settings: strict, line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
+// behind the keyword ("_" is a space), limits.recipients=2.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { DEFAULT_EXTENSIONS, settings, SMTPUTF8, type LineEndings, type Settings } from "../dist/protocol/index.js";
 import { Drive } from "./drive.js";
+import { extensionsNamed } from "./extensions.js";
 import { splits } from "./splits.js";
 
 export interface Transcript {
@@ -124,7 +126,7 @@ export function octetsOf(text: string): number[] {
 const ESCAPES: { readonly [escape: string]: string } = { r: "\r", n: "\n", t: "\t", 0: "\0", "\\": "\\" };
 
 function settingsOf(options: string): Settings {
-  const words = options.split(" ").filter((word) => word !== "").map((word) => word.split("=") as [string, string?]);
+  const words = options.split(" ").filter((word) => word !== "").map((word) => word.split(/=(.*)/, 2) as [string, string?]);
   const limits = words.filter(([name]) => name.startsWith("limits.")).map(([name, value]) => [name.slice("limits.".length), Number(value)]);
   const given = Object.fromEntries(words) as { readonly [name: string]: string | undefined };
   return settings({
@@ -132,7 +134,7 @@ function settingsOf(options: string): Settings {
     strict: "strict" in given,
     limits: Object.fromEntries(limits),
     lineEndings: (given["line-endings"] ?? "refuse") as LineEndings,
-    extensions: "plain" in given ? [] : "smtputf8" in given ? [...DEFAULT_EXTENSIONS, SMTPUTF8] : DEFAULT_EXTENSIONS,
+    extensions: [...("plain" in given ? [] : DEFAULT_EXTENSIONS), ...("smtputf8" in given ? [SMTPUTF8] : []), ...extensionsNamed(given["extensions"])],
   });
 }
 

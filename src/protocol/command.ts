@@ -21,10 +21,12 @@ export interface StartTls { readonly type: "STARTTLS" }
 export interface Auth { readonly type: "AUTH"; readonly mechanism: string; readonly initial?: string }
 /** The answer to a challenge of AUTH: base64, or "*" to cancel. */
 export interface ChallengeResponse { readonly type: "response"; readonly text: string }
+/** RFC 1985 §5: "@" before a node is all below it, too; "#" is the name of a queue. */
+export interface Etrn { readonly type: "ETRN"; readonly option: "" | "@" | "#"; readonly name: string }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
 
-export type Command = Hello | Mail | Rcpt | Plain | WithString | StartTls | Auth | ChallengeResponse | PrivateUse;
+export type Command = Hello | Mail | Rcpt | Plain | WithString | StartTls | Auth | ChallengeResponse | Etrn | PrivateUse;
 
 /** All that a client can send; but for BDAT, which chunk() says. */
 export type Request = Command;

@@ -1,6 +1,6 @@
 // RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
 
-import type { Hello, Mail, ParameterValue, Rcpt } from "./command.js";
+import type { Hello, Mail, Parameters, ParameterValue, Rcpt } from "./command.js";
 import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import type { Moves, State, Transitions } from "./state.js";
@@ -44,6 +44,8 @@ export interface Row<A extends Asked = Asked> {
 export interface Parameter {
   /** The value as on the wire, undefined where there is no "=". A Reply refuses the command. */
   parse(value: string | undefined, terms: Terms): ParameterValue | Reply;
+  /** What is said in the place of the command's `ok` where the application says nothing: its value asks somebody to act. */
+  unanswered?(value: ParameterValue): Reply | undefined;
 }
 
 export interface Extension {
@@ -56,12 +58,16 @@ export interface Extension {
   /** New parameters of MAIL and RCPT, by keyword in upper case. */
   readonly mail?: { readonly [keyword: string]: Parameter };
   readonly rcpt?: { readonly [keyword: string]: Parameter };
+  /** What stands against the parameters of a MAIL, or of a RCPT, taken together. */
+  check?(given: Parameters, terms: Terms): Reply | undefined;
   /** New verbs, in upper case; an application's own begin with X (§4.1.5). */
   readonly verbs?: { readonly [verb: string]: Row<any> };
   /** By how many octets it lengthens the line of a command (§2.2.2, §4.5.3.1.4). */
   readonly lineOctets?: { readonly [verb: string]: number };
   /** It is a promise for the whole way of a message: a relay offers it only where its next hop does. */
   readonly endToEnd?: true;
+  /** The same within what the other end says behind the keyword: its limits are what a client keeps to, and all that a relay may promise. */
+  narrowed?(argument: string): Extension;
   /** Keywords of extensions that have to be offered with it. */
   readonly needs?: readonly string[];
 }
@@ -73,6 +79,7 @@ export interface Grammar {
   readonly transitions: Transitions;
   readonly mail: ReadonlyMap<string, Parameter>;
   readonly rcpt: ReadonlyMap<string, Parameter>;
+  readonly checks: readonly NonNullable<Extension["check"]>[];
   /** The line of a verb that extensions lengthen; of all others it is `limits.commandLineOctets`. */
   readonly lineOctets: ReadonlyMap<string, number>;
   /** The longest of them: what is read before the verb is known. */

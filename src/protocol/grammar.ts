@@ -60,10 +60,11 @@ export function offersOf({ lines }: Reply): Offers {
 
 export const NO_OFFERS: Offers = new Map();
 
-/** What both ends can do, at the sending end: the tables for what the other offers, and its SIZE. */
+/** What both ends can do, at the sending end: the tables for what the other offers, within its limits. */
 export function agreed(ours: Settings, theirs: Offers): Settings {
   const limits = { ...ours.limits, messageOctets: sizeOffered(theirs) };
-  return { ...ours, limits, grammar: compose(offered(ours.grammar.extensions.values(), theirs), limits, ours.lmtp) };
+  const extensions = offered(ours.grammar.extensions.values(), theirs).map((each) => narrowed(each, theirs));
+  return { ...ours, limits, grammar: compose(extensions, limits, ours.lmtp) };
 }
 
 /** Of what this end knows, what the other offers: each extension with all that it needs. */
@@ -71,12 +72,18 @@ function offered(known: Iterable<Extension>, offers: Offers): Extension[] {
   return [...known].filter(({ keyword, needs = [] }) => [keyword, ...needs].every((each) => offers.has(each)));
 }
 
-/** What a relay may offer: what holds for the whole way only as far as its next hop does it too, and the smaller SIZE. */
+/** An extension within what the other end, which offers it, says of it. */
+function narrowed(extension: Extension, offers: Offers): Extension {
+  return extension.narrowed?.(offers.get(extension.keyword)!) ?? extension;
+}
+
+/** What a relay may offer: what holds for the whole way only as far as its next hop does it too, within its limits, and the smaller SIZE. */
 export function relayed(ours: Settings, nextHop: Offers): Settings {
   const limits = { ...ours.limits, messageOctets: smaller(ours.limits.messageOctets, sizeOffered(nextHop)) };
   const all = [...ours.grammar.extensions.values()];
   const throughout = new Set(offered(all, nextHop));
-  return { ...ours, limits, grammar: compose(all.filter((each) => each.endToEnd !== true || throughout.has(each)), limits, ours.lmtp) };
+  const extensions = all.flatMap((each) => (each.endToEnd !== true ? each : throughout.has(each) ? narrowed(each, nextHop) : []));
+  return { ...ours, limits, grammar: compose(extensions, limits, ours.lmtp) };
 }
 
 /** The largest message a server takes, in octets; 0 where it does not say, or has no limit (RFC 1870 §4). */
@@ -124,8 +131,9 @@ export function compose(extensions: readonly Extension[], limits: Limits = LIMIT
     const missing = needs.find((other) => !byKeyword.has(other));
     if (missing !== undefined) throw new Error(`${keyword} cannot be offered without ${missing}`);
   }
+  const checks = extensions.flatMap(({ check }) => check ?? []);
   const longestLine = Math.max(limits.commandLineOctets, ...lineOctets.values());
-  return { extensions: byKeyword, rows, transitions, mail, rcpt, lineOctets, longestLine };
+  return { extensions: byKeyword, rows, transitions, mail, rcpt, checks, lineOctets, longestLine };
 }
 
 const ANYWHERE: NonNullable<Row["in"]> = Object.fromEntries(COMMAND_STATES.map((state) => [state, { 2: "same" }]));

@@ -8,18 +8,27 @@ export type {
 export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
 export { badSyntax, formatCommand, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export type {
-  Auth, Bdat, ChallengeResponse, Command, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
+  Auth, Bdat, ChallengeResponse, Command, Etrn, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
 } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { auth, AUTH, type Mechanisms } from "./extensions/auth.js";
 export { BINARYMIME } from "./extensions/binarymime.js";
 export { CHUNKING } from "./extensions/chunking.js";
+export { DELIVER_BY, deliverBy, parseBy, type By } from "./extensions/deliverby.js";
+export { DSN } from "./extensions/dsn.js";
 export { EIGHT_BIT_MIME } from "./extensions/8bitmime.js";
 export { ENHANCED_STATUS_CODES } from "./extensions/enhancedstatuscodes.js";
+export { ETRN } from "./extensions/etrn.js";
 export { EXPN } from "./extensions/expn.js";
+export { FUTURE_RELEASE, futureRelease } from "./extensions/futurerelease.js";
 export { HELP } from "./extensions/help.js";
+export { MT_PRIORITY, mtPriority } from "./extensions/mt-priority.js";
+export { NO_SOLICITING, noSoliciting } from "./extensions/no-soliciting.js";
 export { PIPELINING } from "./extensions/pipelining.js";
+export { REQUIRE_TLS } from "./extensions/requiretls.js";
+export { parseRrvs, RRVS, type ValidSince } from "./extensions/rrvs.js";
+export { parseServerLimits, SERVER_LIMITS, serverLimits, type ServerLimits } from "./extensions/limits.js";
 export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
 export { STARTTLS } from "./extensions/starttls.js";
@@ -27,5 +36,6 @@ export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";
 export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";
 export { Conversation, TRANSITIONS, type Moves, type State, type Transitions } from "./state.js";
+export { formatXtext, parseSubmitter, parseXtext } from "./xtext.js";
 export { formatMailbox, formatPath, forwardPath, mailbox, reversePath, type Path, type Scan } from "./syntax.js";
 export { decoder, encoder, endOfData, stuff, unstuff, type Decoder, type Encoder, type Unstuffed } from "./data.js";

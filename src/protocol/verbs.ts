@@ -78,7 +78,7 @@ export const COMMANDS = {
       return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
-    ok: () => REPLIES.senderOk,
+    ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.mail) ?? REPLIES.senderOk,
     agree: (terms, command) => {
       terms.transaction = newTransaction(command);
     },
@@ -95,7 +95,7 @@ export const COMMANDS = {
       return pathProblem(to, terms, terms.transaction.mail, RECIPIENT) ?? { type: "RCPT", forwardPath: to, parameters: given };
     },
     format: (command) => `RCPT TO:${formatPath(command.forwardPath)}${formatParameters(command.parameters)}`,
-    ok: () => REPLIES.recipientOk,
+    ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.rcpt) ?? REPLIES.recipientOk,
     agree: (terms, command) => {
       terms.transaction.recipients.push(command);
     },
@@ -274,7 +274,20 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
     if (typeof parsed === "object") return parsed;
     given[keyword] = parsed;
   }
+  for (const check of terms.grammar.checks) {
+    const problem = check(given, terms);
+    if (problem !== undefined) return problem;
+  }
   return given;
+}
+
+/** What is said where nobody answers, of the first parameter that asks somebody to act. */
+function unanswered(given: Parameters, known: ReadonlyMap<string, Parameter>): Reply | undefined {
+  for (const [keyword, value] of Object.entries(given)) {
+    const said = known.get(keyword)?.unanswered?.(value);
+    if (said !== undefined) return said;
+  }
+  return undefined;
 }
 
 function offersUtf8({ grammar }: Terms): boolean {

@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
-import { LINE_ENDINGS } from "../../dist/protocol/index.js";
+import { DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
 import { receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
@@ -69,6 +69,16 @@ test("parameters are passed on", async () => {
   await eventually(() => server.heard[0]!.some((line) => line.startsWith("RCPT")), "it is passed on");
   const line = Buffer.from(server.heard[0]!.find((each) => each.startsWith("MAIL"))!, "latin1").toString();
   assert.is(line, "MAIL FROM:<jürgen@b> BODY=8BITMIME SMTPUTF8 SIZE=77");
+});
+
+test("extensions given to the proxy are known at both ends, and offered as far as upstream does, in its words", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250 DELIVERBY 240" }, { extensions: [DSN, DELIVER_BY, RRVS] });
+  assert.match(await client.say("EHLO client.example"), /250-HELP\r\n250-DSN\r\n250 DELIVERBY 240\r\n$/);
+  assert.is(await client.say("MAIL FROM:<a@b> BY=239;R"), "555 With R, BY is 240 seconds at the least\r\n");
+  assert.match(await client.say("MAIL FROM:<a@b> BY=240;R ENVID=q+2Br"), /^250/);
+  assert.match(await client.say("RCPT TO:<c@d> RRVS=2014-04-03T23:01:00Z"), /^555/);
+  assert.match(await client.say("RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d"), /^250/);
+  assert.match(server.dialogue, /MAIL FROM:<a@b> BY=240;R ENVID=q\+2Br, RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d$/);
 });
 
 test("HELO: no enhanced codes where upstream has none, no parameters, SMTP in the Received line", async () => {
