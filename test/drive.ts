@@ -60,7 +60,7 @@ export class Drive {
       const step = this.server.next();
       this.last = step.type;
       this.#note(step);
-      if (step.type === "need-input" || step.type === "need-reply" || step.type === "close") return this;
+      if (step.type === "need-input" || step.type === "need-reply" || step.type === "handshake" || step.type === "close") return this;
     }
   }
 
@@ -81,8 +81,8 @@ export class Drive {
     if (this.#body !== "") this.log.push(`body ${JSON.stringify(this.#body)}`);
     this.#body = "";
     const text = this.#told(step);
-    if (this.log.at(-1) !== "close") this.log.push(text);
-    if (step.type === "abort" || step.type === "close") return;
+    if (this.log.at(-1) !== "close" && (step.type !== "handshake" || this.log.at(-1) !== text)) this.log.push(text);
+    if (step.type === "abort" || step.type === "close" || step.type === "handshake") return;
     this.#owed.push(text);
     if (this.#options.slow === true) return;
     this.#owed.shift();
@@ -96,6 +96,8 @@ export class Drive {
         return step.type;
       case "abort":
         return `abort ${step.reason}`;
+      case "handshake":
+        return step.dropped === 0 ? "handshake" : `handshake, ${step.dropped} octets dropped`;
       case "message":
         return [`message ${step.size}`, ...step.irregularities.map(({ count, what }) => `${count}x ${what}`)].join(", ");
       default:
@@ -103,9 +105,10 @@ export class Drive {
     }
   }
 
-  #answerTo(text: string): Reply | undefined {
-    const answer = this.#options.answers?.get(text);
-    return answer === undefined ? undefined : parseReply(answer);
+  /** With LMTP several, with " & " between them. */
+  #answerTo(text: string): Reply | Reply[] | undefined {
+    const answers = this.#options.answers?.get(text)?.split(" & ").map(parseReply);
+    return answers?.length === 1 ? answers[0] : answers;
   }
 }
 

@@ -15,6 +15,8 @@ const ORDER: readonly (readonly string[])[] = [
   ["protocol/data", "protocol/step", "protocol/verbs"],
   ["protocol/extensions/"],
   ["protocol/grammar", "protocol/mail-data"],
+  ["protocol/outgoing"],
+  ["protocol/answering"],
   ["protocol/server", "protocol/client"],
   ["protocol/index"],
   ["transport/address", "transport/in-time", "transport/strategy", "transport/tls", "transport/trouble", "transport/visible"],

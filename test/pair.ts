@@ -99,6 +99,7 @@ export class Pair {
           break;
         case "need-input":
         case "need-reply":
+        case "handshake":
         case "close":
           return;
         default:

@@ -4,13 +4,13 @@
 //   S: a line of the server's
 //   >  something that happens (drive.ts); of the kinds that a dialogue names, all have to be named
 //   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message"); \n begins a line
-//   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end"
+//   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end", "secured"
 //
-// Behind the word `smtp` stand settings: strict, line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
+// Behind the word `smtp` stand settings: strict, lmtp, auth (PLAIN and CRAM-MD5, the first only under TLS), line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
 // behind the keyword ("_" is a space), limits.recipients=2.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { DEFAULT_EXTENSIONS, settings, SMTPUTF8, type LineEndings, type Settings } from "../dist/protocol/index.js";
+import { auth, DEFAULT_EXTENSIONS, settings, SMTPUTF8, type LineEndings, type Settings } from "../dist/protocol/index.js";
 import { Drive } from "./drive.js";
 import { extensionsNamed } from "./extensions.js";
 import { splits } from "./splits.js";
@@ -95,6 +95,7 @@ const EVENTS: { readonly [event: string]: (drive: Drive) => void } = {
   shutdown: (drive) => (drive.server.shutdown(), drive.run()),
   "shutdown now": (drive) => (drive.server.shutdown(true), drive.run()),
   end: (drive) => (drive.server.ended(), drive.run()),
+  secured: (drive) => (drive.server.secured(), drive.run()),
 };
 
 function dialogue(text: string): Pick<Transcript, "answers" | "turns" | "happens"> {
@@ -134,7 +135,8 @@ function settingsOf(options: string): Settings {
     strict: "strict" in given,
     limits: Object.fromEntries(limits),
     lineEndings: (given["line-endings"] ?? "refuse") as LineEndings,
-    extensions: [...("plain" in given ? [] : DEFAULT_EXTENSIONS), ...("smtputf8" in given ? [SMTPUTF8] : []), ...extensionsNamed(given["extensions"])],
+    lmtp: "lmtp" in given,
+    extensions: [...("auth" in given ? [auth(({ secure }) => (secure ? ["PLAIN", "CRAM-MD5"] : ["CRAM-MD5"]))] : []), ...("plain" in given ? [] : DEFAULT_EXTENSIONS), ...("smtputf8" in given ? [SMTPUTF8] : []), ...extensionsNamed(given["extensions"])],
   });
 }
 

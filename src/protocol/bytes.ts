@@ -92,6 +92,11 @@ export function isAscii(text: string): boolean {
   return true;
 }
 
+/** base64 = *( 4base64-char ) [ base64-terminal ] (RFC 4954 §8) */
+export function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+}
+
 /** How many octets a text takes on the wire. */
 export function octetLength(text: string): number {
   return isAscii(text) ? text.length : octetsOf(text).length;

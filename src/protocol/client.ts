@@ -1,12 +1,12 @@
 // The sending end of a conversation (RFC 5321 §3, §4.1.1), and of LMTP (RFC 2033): the same table, rows and values as the
 // receiving end. send(), body() and endBody() say what is to be said, receive() takes octets, steps come out of next().
 
-import { octetsOf } from "./bytes.js";
 import type { Bdat, Rcpt, Request } from "./command.js";
 import { encoder, endOfData, stuff, type Encoder } from "./data.js";
 import type { ClientOptions, Row, Settings, Terms } from "./extension.js";
 import { agreed, CLIENT_EXTENSIONS, NO_OFFERS, offersOf, settings, type Offers } from "./grammar.js";
 import { Input } from "./input.js";
+import { Turns, type Said } from "./outgoing.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
@@ -26,7 +26,7 @@ export class Client {
   /** Octets of the reply that is being read. */
   #replyOctets = 0;
   /** Commands that wait for their turn: behind those sent, or, without PIPELINING, behind one. */
-  #unsent: { readonly text: string; readonly secret?: boolean; readonly octets?: Uint8Array }[] = [];
+  readonly #unsent = new Turns();
   /** Of the mail data, or of a chunk, what is to be sent next. */
   #block: Uint8Array | undefined;
   #encoder: Encoder | undefined;
@@ -88,10 +88,8 @@ export class Client {
     if (this.state === "closed") return;
     if (!this.mayFollow) throw new Error(`${this.#handshake ? "the handshake" : `the reply to ${this.#conversation.newest!.type}`} has to come first`);
     const text = writeCommand(command, this.#terms);
-    this.#conversation.ask(command);
+    this.#say([command], { text, secret: command.type === "AUTH" || command.type === "response" });
     if (command.type === "MAIL") this.#terms.transaction = newTransaction(command);
-    this.#unsent.push({ text, secret: command.type === "AUTH" || command.type === "response" });
-    if (this.owed === 1) this.#wait = undefined;
   }
 
   /**
@@ -122,13 +120,16 @@ export class Client {
    * throws. The octets are lent until they are sent.
    */
   chunk(octets: Uint8Array, last: boolean): void {
-    this.#loseIfUnasked();
     if (this.state === "closed") return;
     const bdat: Bdat = { type: "BDAT", octets: octets.length, last };
     const text = writeCommand(bdat, this.#terms);
-    for (const question of last ? this.#endOfData() : [bdat]) this.#conversation.ask(question);
-    this.#unsent.push({ text, octets });
-    this.#wait = undefined;
+    this.#say(last ? this.#endOfData() : [bdat], { text, octets });
+  }
+
+  #say(questions: readonly ClientQuestion[], what: Omit<Said, "questions">): void {
+    for (const question of questions) this.#conversation.ask(question);
+    this.#unsent.push({ ...what, questions: questions.length });
+    if (this.owed === questions.length) this.#wait = undefined;
   }
 
   /** Lends octets from the peer, until next() asks for more. Throws where they were not asked for. */
@@ -139,8 +140,9 @@ export class Client {
   /** The next step. Never throws, whatever the peer sends. */
   next(): ClientStep {
     for (;;) {
+      if (this.#handshake && this.#input.begun > 0) this.#lose({ why: "octets behind STARTTLS" }); // RFC 3207 §6: not said by the one that the handshake will show
       if (this.state === "closed") return this.#loss === undefined ? { type: "close" } : { type: "close", loss: this.#loss };
-      const step = this.#handshake ? this.#beforeHandshake() : this.#read(); // what came is judged by what was asked by then
+      const step = this.#handshake ? HANDSHAKE : this.#read(); // what came is judged by what was asked by then
       if (step === NEED_INPUT) return this.#takeOutput() ?? NEED_INPUT;
       if (step !== undefined) return step;
     }
@@ -194,29 +196,15 @@ export class Client {
       this.#block = undefined;
       if (octets.length > 0) return { type: "output", octets };
     }
-    const room = this.#unsent.slice(0, this.#room());
-    const chunk = room.findIndex((each) => each.octets !== undefined);
-    const turn = this.#unsent.splice(0, chunk < 0 ? room.length : chunk + 1);
-    if (turn.length === 0) return undefined;
-    this.#block = turn.at(-1)!.octets; // goes out next
-    const octets = octetsOf(turn.map(({ text }) => text).join(""));
-    return turn.some(({ secret = false }) => secret) ? { type: "output", octets, secret: true } : { type: "output", octets };
-  }
-
-  /** How many more commands may be sent now (RFC 2920 §3.1). */
-  #room(): number {
-    const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1;
-    return Math.max(0, most - this.#sent);
+    const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1; // RFC 2920 §3.1
+    const { output, chunk } = this.#unsent.take(most - this.#sent);
+    this.#block = chunk; // goes out next
+    return output;
   }
 
   /** How many questions have left, and wait for their reply. */
   get #sent(): number {
-    return this.owed - this.#unsent.length;
-  }
-
-  /** RFC 3207 §6: whatever is there already was not said by the one that the handshake will show. */
-  #beforeHandshake(): ClientStep | undefined {
-    return this.#input.begun > 0 ? this.#lose({ why: "octets behind STARTTLS" }) : HANDSHAKE;
+    return this.owed - this.#unsent.questions;
   }
 
   #read(): ClientStep | undefined {
@@ -290,7 +278,7 @@ export class Client {
     if (this.state !== "closed") this.#loss = loss;
     this.#conversation.close();
     this.#input.release();
-    this.#unsent = [];
+    this.#unsent.drop();
     this.#block = undefined; // of a message that has not ended, nothing more is sent: least of all its end
     this.#encoder = undefined;
     this.#wait = NOTHING;

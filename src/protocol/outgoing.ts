@@ -1,4 +1,5 @@
-// Replies on their way out: they leave together, when a pipelined group ends (RFC 2920 §3.2), or when there are very many.
+// What is on its way out: replies, which leave together when a pipelined group ends (RFC 2920 §3.2), or when there are very many; and
+// commands, which leave when it is their turn (§3.1).
 
 import { octetsOf } from "./bytes.js";
 import type { Output } from "./step.js";
@@ -36,5 +37,43 @@ export class Outgoing {
   drop(): void {
     this.#text = "";
     this.#flush = false;
+  }
+}
+
+/** A command, with a chunk behind it. */
+export interface Said {
+  readonly text: string;
+  readonly octets?: Uint8Array;
+  /** How many replies it has. */
+  readonly questions: number;
+  /** There are credentials in it. */
+  readonly secret?: boolean;
+}
+
+export class Turns {
+  #waiting: Said[] = [];
+
+  /** How many replies those will have that wait. */
+  get questions(): number {
+    return this.#waiting.reduce((sum, { questions }) => sum + questions, 0);
+  }
+
+  push(said: Said): void {
+    this.#waiting.push(said);
+  }
+
+  /** Commands for one write, at most so many, and up to the first that has a chunk: that is to follow. */
+  take(most: number): { readonly output?: Output; readonly chunk?: Uint8Array | undefined } {
+    const room = this.#waiting.slice(0, Math.max(0, most));
+    const chunk = room.findIndex(({ octets }) => octets !== undefined);
+    const turn = this.#waiting.splice(0, chunk < 0 ? room.length : chunk + 1);
+    if (turn.length === 0) return {};
+    const octets = octetsOf(turn.map(({ text }) => text).join(""));
+    const secret = turn.some((each) => each.secret === true);
+    return { output: secret ? { type: "output", octets, secret } : { type: "output", octets }, chunk: turn.at(-1)!.octets };
+  }
+
+  drop(): void {
+    this.#waiting = [];
   }
 }

@@ -1,115 +1,63 @@
 // The receiving end of a conversation (RFC 5321 §4). Octets go in with receive(), steps come out of next(), and reply() answers
 // the oldest step that is owed an answer. There is no I/O in here, no clock and no callback; not pulling is backpressure.
 
-import { announcesUtf8, type Bdat, type ChallengeResponse, type Command, type Hello } from "./command.js";
-import type { Row, Settings, Terms } from "./extension.js";
+import { Answering, type Owed } from "./answering.js";
+import type { Bdat, ChallengeResponse, Command } from "./command.js";
+import type { Row, Settings } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
-import { Outgoing } from "./outgoing.js";
-import { formatReply, isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
-import { Conversation, EXPECTED, inTransaction, type State } from "./state.js";
-import type { Abort, AbortReason, EndOfData, Handshake, Question, Step, Wait } from "./step.js";
+import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
+import { EXPECTED, inTransaction } from "./state.js";
+import type { AbortReason, Handshake, Step, Wait } from "./step.js";
 import { Scan, verb } from "./syntax.js";
-import { CANCEL, newTransaction, OTHER_PROTOCOLS } from "./verbs.js";
+import { CANCEL } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
 const CLOSE = { type: "close" } as const;
 
-/** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
-type Owed = Question | EndOfData | Bdat;
-
-export class Server {
-  readonly #terms: Terms;
-  readonly #conversation: Conversation<Owed>;
+export class Server extends Answering {
   readonly #input = new Input();
   /** Only while it is read: an idle connection holds none. */
   #data: MailData | undefined;
-  /** MAIL was accepted, and neither `message` nor `abort` was given for it. */
-  #owesEnd = false;
-  #abort: Abort | undefined;
-  readonly #outgoing = new Outgoing();
   /** A chunk that waits for the application's consent to its message. */
   #chunk: Bdat | undefined;
   /** Octets of a chunk that nobody wants, and what is said behind them. */
   #unwanted: { octets: number; readonly refusal: Reply } | undefined;
   /** STARTTLS was answered with 220: nothing is read until the handshake is done. */
   #handshake: Handshake | undefined;
-  #errors = 0;
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
-  /** Made when it is asked for; forgotten when there is progress. */
-  #wait: Wait | undefined;
 
   /** `secure`: under TLS from the first octet on (RFC 8314). */
   constructor(settings: Settings = defaultSettings(), { secure = false } = {}) {
-    this.#terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false };
-    this.#conversation = new Conversation(settings.grammar.transitions);
-  }
-
-  get state(): State {
-    return this.#conversation.state;
-  }
-
-  /** How the client introduced itself; undefined before EHLO and HELO. */
-  get hello(): Hello | undefined {
-    return this.#terms.hello;
-  }
-
-  /** The session is under TLS; AUTH has succeeded in it. */
-  get secure(): boolean {
-    return this.#terms.secure;
-  }
-
-  get authenticated(): boolean {
-    return this.#terms.authenticated;
+    super(settings, secure);
   }
 
   /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
   get wait(): Wait {
-    return (this.#wait ??= this.#newWait());
+    return (this.waiting ??= this.#newWait());
   }
 
   /** Lends octets from the peer, until next() asks for more. Throws where they were not asked for. */
   receive(octets: Uint8Array): void {
+    if (this.#handshake !== undefined) throw new Error("the handshake has to be done first");
     if (this.state !== "closed") this.#input.receive(octets);
   }
 
   /** The next step. Never throws, whatever the peer sends. */
   next(): Step {
     for (;;) {
-      if (this.#abort !== undefined) return this.#takeAbort(this.#abort);
-      if (this.#outgoing.mayLeave(this.#terms.limits.outputOctets)) return this.#outgoing.take();
+      if (this.aborted !== undefined) return this.takeAbort(this.aborted);
+      if (this.outgoing.mayLeave(this.terms.limits.outputOctets)) return this.outgoing.take();
       if (this.state === "closed") return CLOSE;
       const step = this.#read();
       const waits = step === NEED_INPUT || step === NEED_REPLY;
-      if (waits && !this.#outgoing.empty) return this.#outgoing.take(); // nothing is held back while we wait (RFC 2920 §3.2)
+      if (waits && !this.outgoing.empty) return this.outgoing.take(); // nothing is held back while we wait (RFC 2920 §3.2)
       if (step === NEED_INPUT) this.#input.release();
       if (step !== undefined) return step;
     }
-  }
-
-  /**
-   * Answers the oldest question; without a reply, with what its row says. With LMTP a message has an answer for each recipient: a
-   * list of them, of which the last counts for all further ones. Throws, before anything changes, where none is owed or the reply
-   * makes no sense there (354 to MAIL). After the session's end it does nothing.
-   */
-  reply(given?: Reply | readonly Reply[]): void {
-    if (this.state === "closed") return;
-    const replies = given === undefined || "code" in given ? [given] : given;
-    if (this.#conversation.oldest === undefined) throw new Error("no reply is owed");
-    for (let nth = 0, more = true; more; nth++) {
-      const asked = this.#conversation.oldest!;
-      more = asked.type === "delivery";
-      this.#answer(asked, this.#completed(asked, replies[nth] ?? replies.at(-1)));
-    }
-  }
-
-  #completed(asked: Owed, given: Reply | undefined): Reply {
-    const row = this.#row(asked.type)!;
-    if (given === undefined) return row.ok(asked, this.#terms);
-    return severityOf(given.code) === 2 ? row.complete?.(given, this.#terms) ?? given : given;
   }
 
   /** The handshake that was asked for is done: the session starts over, and nothing of before counts (RFC 3207 §4.2). Throws where there was none to do. */
@@ -117,14 +65,14 @@ export class Server {
     if (this.state === "closed") return;
     if (this.#handshake === undefined) throw new Error("there was no handshake to do");
     this.#handshake = undefined;
-    this.#wait = undefined;
-    Object.assign(this.#terms, { secure: true, authenticated: false, hello: undefined });
+    this.waiting = undefined;
+    Object.assign(this.terms, { secure: true, authenticated: false, hello: undefined });
   }
 
   /** What is offered from the next answer to EHLO or HELO on, in this session alone. */
   offer(settings: Settings): void {
-    Object.assign(this.#terms, settings);
-    this.#conversation.transitions = settings.grammar.transitions;
+    Object.assign(this.terms, settings);
+    this.conversation.transitions = settings.grammar.transitions;
   }
 
   /**
@@ -134,37 +82,37 @@ export class Server {
   refuse(why: Reply): void {
     if (severityOf(why.code) < 4) throw new RangeError(`${why.code} refuses nothing`);
     this.#data?.refuse(why);
-    if (this.#data !== undefined) this.#queueAbort("refused");
+    if (this.#data !== undefined) this.queueAbort("refused");
   }
 
   /** The peer is gone, or sends no more: nothing can be said to it. */
   ended(): void {
-    this.#outgoing.drop();
-    this.#close("closed");
+    this.outgoing.drop();
+    this.close("closed");
   }
 
   /** The time of `wait` is over. */
   timedOut(): void {
     if (this.state === "closed") return;
-    if (this.#handshake !== undefined) this.#close("timed out");
-    else if (this.wait.for === "answer") this.#hangUp("4.3.0", "Local timeout", "RFC 5321 §4.5.3.2", "timed out");
+    if (this.#handshake !== undefined) this.close("timed out");
+    else if (this.wait.for === "answer") this.hangUp("4.3.0", "Local timeout", "RFC 5321 §4.5.3.2", "timed out");
     else if (this.#shutdown === "parting" && !inTransaction(this.state)) this.#sayShutdown();
-    else this.#hangUp("4.4.2", "Timeout", "RFC 5321 §4.5.3.2", "timed out");
+    else this.hangUp("4.4.2", "Timeout", "RFC 5321 §4.5.3.2", "timed out");
   }
 
   /** Ends the session with 421 (§3.8): what is in flight is finished before; not so if `now`. */
   shutdown(now = false): void {
     if (this.state === "closed") return;
-    this.#wait = undefined;
+    this.waiting = undefined;
     if (now) this.#sayShutdown();
-    else this.#shutdown ??= this.#conversation.owed > 0 || inTransaction(this.state) || !this.#outgoing.empty ? "parting" : "now";
+    else this.#shutdown ??= this.conversation.owed > 0 || inTransaction(this.state) || !this.outgoing.empty ? "parting" : "now";
   }
 
   #read(): Step | undefined {
-    const { owed } = this.#conversation;
+    const { owed } = this.conversation;
     if (this.#shutdown === "now") return this.#sayShutdown();
     if (this.#handshake !== undefined) return this.#handshake;
-    if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.#ask({ type: "connect" });
+    if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.ask({ type: "connect" });
     if (this.#unwanted !== undefined) return this.#skip(this.#unwanted);
     if (this.#reading !== undefined) return this.#readData(this.#reading);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
@@ -177,40 +125,40 @@ export class Server {
   }
 
   #readLine(): Step | undefined {
-    const { grammar, lineEndings } = this.#terms;
-    const dry = this.#conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
+    const { grammar, lineEndings } = this.terms;
+    const dry = this.conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
     const found = this.#input.findLine(grammar.longestLine, lineEndings === "normalise");
     if (found === "dry") return dry;
 
     const scan = new Scan(this.#input.line, this.#input.lineFrom);
     const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
-    const row = this.#row(name);
+    const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
-    if (OTHER_PROTOCOLS.has(name)) return this.#hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
+    if (OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const problem = this.#problem(found, name, row);
-    const parsed = name === "BDAT" || problem === undefined ? row!.parse!(scan, this.#terms) : problem;
-    if (isReply(parsed) && this.#conversation.owed > 0) return NEED_REPLY; // our refusals do not overtake answers
+    const parsed = name === "BDAT" || problem === undefined ? row!.parse!(scan, this.terms) : problem;
+    if (isReply(parsed) && this.conversation.owed > 0) return NEED_REPLY; // our refusals do not overtake answers
     this.#input.dropLine();
-    this.#wait = undefined;
+    this.waiting = undefined;
     if (name === "BDAT") return this.#beginChunk(parsed as Bdat | Reply, problem);
     if (name === "response") return this.#readResponse(parsed as ChallengeResponse | Reply);
-    return isReply(parsed) ? this.#refuseCommand(parsed, row) : this.#ask(parsed as Command);
+    return isReply(parsed) ? this.refuseCommand(parsed, row) : this.ask(parsed as Command);
   }
 
   /** Whatever refuses the answer to a challenge ends the exchange (RFC 4954 §4). */
   #readResponse(parsed: ChallengeResponse | Reply): Step | undefined {
     const refusal = isReply(parsed) ? parsed : parsed.text === CANCEL ? REPLIES.cancelled : undefined;
-    const response = this.#ask(isReply(parsed) ? { type: "response", text: CANCEL } : parsed);
-    return refusal === undefined ? response : this.#countError(refusal) ? undefined : this.#answer(response, refusal);
+    const response = this.ask(isReply(parsed) ? { type: "response", text: CANCEL } : parsed);
+    return refusal === undefined ? response : this.countError(refusal) ? undefined : this.answer(response, refusal);
   }
 
   /** Its octets follow, whatever becomes of it (RFC 3030 §2); where it does not say how many, nobody knows what is a command. */
   #beginChunk(chunk: Bdat | Reply, problem: Reply | undefined): Step | undefined {
-    if (isReply(chunk)) return this.#hangUp("4.5.4", "It cannot be told where that chunk ends", "RFC 3030 §2", "closed");
+    if (isReply(chunk)) return this.hangUp("4.5.4", "It cannot be told where that chunk ends", "RFC 3030 §2", "closed");
     this.#chunk = chunk;
     if (problem !== undefined) return this.#refuseChunk(problem);
-    if (this.#data === undefined) return this.#ask({ type: "DATA" }); // to the application it is a message like any other
+    if (this.#data === undefined) return this.ask({ type: "DATA" }); // to the application it is a message like any other
     this.#data.expect(chunk);
     return undefined;
   }
@@ -222,40 +170,40 @@ export class Server {
 
   #skip(unwanted: { octets: number; readonly refusal: Reply }): Step | undefined {
     unwanted.octets -= this.#input.skip(unwanted.octets);
-    this.#wait = undefined;
+    this.waiting = undefined;
     if (unwanted.octets > 0) return NEED_INPUT;
     this.#unwanted = undefined;
-    return this.#conversation.allows("BDAT") ? this.#answerChunk(unwanted.refusal) : this.#refuseCommand(unwanted.refusal, this.#row("BDAT"));
+    return this.conversation.allows("BDAT") ? this.#answerChunk(unwanted.refusal) : this.refuseCommand(unwanted.refusal, this.row("BDAT"));
   }
 
   /** One that is not the last; the reply to that is the message's. */
   #answerChunk(given: Reply): undefined {
     const asked = { type: "BDAT", octets: 0, last: false } as const;
-    this.#conversation.ask(asked);
-    this.#answer(asked, given);
+    this.conversation.ask(asked);
+    this.answer(asked, given);
   }
 
   /** What stands against a command before it is parsed: 500, 502, 503 (§4.2.4, §4.1.4). */
   #problem(found: Found, name: string, row: Row | undefined): Reply | undefined {
-    const { grammar, limits } = this.#terms;
+    const { grammar, limits } = this.terms;
     const octets = this.#input.lineTo - this.#input.lineFrom;
-    const allowed = this.#conversation.allows(name);
+    const allowed = this.conversation.allows(name);
     if (this.state === "refused" && !allowed) return REPLIES.notInUse;
     const overlong = found === "overlong" || octets > (grammar.lineOctets.get(name) ?? limits.commandLineOctets);
     if (overlong) return name === "response" ? REPLIES.responseTooLong : REPLIES.lineTooLong;
     if (found === "bare") return REPLIES.bareInCommand;
     if (row === undefined) return REPLIES.commandUnknown;
-    if (row.parse === undefined) return row.ok({ type: name }, this.#terms);
+    if (row.parse === undefined) return row.ok({ type: name }, this.terms);
     return allowed ? undefined : reply(503, "5.5.1", `Bad sequence of commands: ${EXPECTED[this.state]}`, "RFC 5321 §4.1.4");
   }
 
   /** One at a time, but commands that commute: of those as many as the window holds and there is room for. */
   #mayFollow(row: Row | undefined): boolean {
-    const { owed, newest } = this.#conversation;
+    const { owed, newest } = this.conversation;
     if (newest === undefined) return true;
-    const { limits } = this.#terms;
-    const room = Math.min(limits.rcptWindow, limits.recipients - this.#terms.transaction.recipients.length);
-    return row?.commutes === true && row === this.#row(newest.type) && owed < room;
+    const { limits } = this.terms;
+    const room = Math.min(limits.rcptWindow, limits.recipients - this.terms.transaction.recipients.length);
+    return row?.commutes === true && row === this.row(newest.type) && owed < room;
   }
 
   #readData(data: MailData): Step | undefined {
@@ -263,138 +211,70 @@ export class Server {
     if (data.pauses) return this.#endOfChunk(data);
     if (this.#input.empty) return NEED_INPUT;
     const chunk = data.read(this.#input);
-    this.#wait = undefined;
+    this.waiting = undefined;
     this.#abortIfRefused(data);
     return chunk.length > 0 ? { type: "body", chunk } : undefined;
   }
 
   #abortIfRefused({ refusal }: MailData): void {
-    if (refusal !== undefined) this.#queueAbort(ABORTS.get(refusal) ?? "refused");
+    if (refusal !== undefined) this.queueAbort(ABORTS.get(refusal) ?? "refused");
   }
 
   #endOfChunk({ refusal }: MailData): undefined {
     this.#chunk = undefined;
     if (refusal === undefined) return this.#answerChunk(REPLIES.chunkTaken);
     this.#data = undefined;
-    if (!this.#countError(refusal)) this.#answerChunk(refusal);
+    if (!this.countError(refusal)) this.#answerChunk(refusal);
   }
 
   #endOfData(data: MailData): Step | undefined {
     data.finish();
     this.#abortIfRefused(data);
-    const message = data.message(this.#terms);
+    const message = data.message(this.terms);
     this.#data = this.#chunk = undefined;
-    const others = this.#terms.lmtp ? message.recipients.slice(0, -1) : []; // RFC 2033 §4.2
-    for (const recipient of others) this.#conversation.ask({ type: "delivery", recipient });
-    this.#ask(message);
-    this.#owesEnd &&= data.refusal !== undefined;
+    const others = this.terms.lmtp ? message.recipients.slice(0, -1) : []; // RFC 2033 §4.2
+    for (const recipient of others) this.conversation.ask({ type: "delivery", recipient });
+    this.ask(message);
+    this.owesEnd &&= data.refusal !== undefined;
     if (data.refusal === undefined) return message;
-    if (!this.#countError(data.refusal)) this.reply(data.refusal);
+    if (!this.countError(data.refusal)) this.reply(data.refusal);
     return undefined;
   }
 
-  #ask<Q extends Question>(question: Q): Q {
-    this.#conversation.ask(question);
-    this.#wait = undefined;
-    return question;
-  }
-
-  #answer(asked: Owed, given: Reply): undefined {
-    const row = this.#row(asked.type)!;
-    this.#conversation.answer(given.code);
-    this.#wait = undefined;
-    if (severityOf(given.code) === 2) this.#agreed(asked, row);
-    if (asked.type === "DATA" && this.#chunk !== undefined && this.state !== "closed") return this.#beginMessage(this.#chunk, given);
-    this.#put(given, row, asked);
-    if (asked.type === "DATA" && this.state === "data") this.#data = new MailData(this.#terms, this.#terms.transaction.mail);
-    if (this.state === "closed") this.#close("closed");
-    else if (!inTransaction(this.state)) this.#endTransaction("reset");
-  }
-
-  /** What a positive reply makes true. */
-  #agreed(asked: Owed, row: Row): void {
-    row.agree?.(this.#terms, asked);
-    if (asked.type === "MAIL") this.#owesEnd = true;
-    if (asked.type === "message") this.#errors = 0;
-    if (asked.type !== "STARTTLS") return;
-    this.#handshake = { type: "handshake", dropped: this.#input.begun };
-    this.#input.clear();
-  }
-
-  /** Of a message that comes in chunks, the answer to the first of them is given at its end. */
-  #beginMessage(chunk: Bdat, given: Reply): undefined {
-    if (given.code >= 400) return this.#refuseChunk(given);
-    this.#data = new MailData(this.#terms, this.#terms.transaction.mail, chunk);
-  }
-
-  #refuseCommand(why: Reply, row: Row | undefined): undefined {
-    if (!this.#countError(why)) this.#put(why, row);
-  }
-
-  #countError(why: Reply): boolean {
-    if (severityOf(why.code) === 5) this.#errors += 1;
-    if (this.#errors < this.#terms.limits.errors) return false;
-    this.#hangUp("4.7.0", "Too many errors", "RFC 5321 §7.8", "too many errors");
-    return true;
-  }
-
   #sayShutdown(): undefined {
-    return this.#hangUp("4.3.2", "Service shutting down", "RFC 5321 §3.8", "shut down");
+    return this.hangUp("4.3.2", "Service shutting down", "RFC 5321 §3.8", "shut down");
   }
 
-  #hangUp(enhanced: string, text: string, clause: string, reason: AbortReason): undefined {
-    this.#put(reply(421, enhanced, `${this.#terms.hostname} ${text}`, clause), undefined);
-    this.#close(reason);
+  protected override keeps(asked: Owed, given: Reply): boolean {
+    if (asked.type === "STARTTLS" && given.code < 300) {
+      this.#handshake = { type: "handshake", dropped: this.#input.begun };
+      this.#input.clear();
+    }
+    if (asked.type !== "DATA" || this.state === "closed") return false;
+    const chunk = this.#chunk;
+    if (given.code < 400) this.#data = new MailData(this.terms, this.terms.transaction.mail, chunk);
+    else if (chunk !== undefined) this.#refuseChunk(given);
+    return chunk !== undefined; // of a message in chunks, the first of them is answered at its end
   }
 
-  #close(reason: AbortReason): void {
-    this.#conversation.close();
+  protected override dropData(): void {
+    this.#data = this.#chunk = undefined;
+  }
+
+  protected override dropInput(): void {
     this.#handshake = this.#unwanted = undefined;
     this.#input.release();
-    this.#outgoing.flush();
-    this.#endTransaction(reason);
-  }
-
-  /** There is no transaction any more. */
-  #endTransaction(reason: AbortReason): void {
-    this.#data = this.#chunk = undefined;
-    this.#terms.transaction = newTransaction();
-    this.#queueAbort(reason);
-  }
-
-  #queueAbort(reason: AbortReason): void {
-    if (this.#owesEnd) this.#abort = { type: "abort", reason };
-    this.#owesEnd = false;
-  }
-
-  #put(given: Reply, row: Row | undefined, asked?: Owed): void {
-    const { grammar, limits } = this.#terms;
-    const text = formatReply(given, {
-      enhanced: row?.noEnhancedCode !== true && grammar.extensions.has("ENHANCEDSTATUSCODES"),
-      utf8: announcesUtf8(asked) || announcesUtf8(this.#terms.transaction.mail),
-      lineOctets: limits.replyLineOctets,
-    });
-    this.#outgoing.put(text, row === undefined || row.endsGroup === true); // RFC 2920 §3.2: nor are answers to unknown commands held back
-  }
-
-  #takeAbort(step: Abort): Step {
-    this.#abort = undefined;
-    return step;
   }
 
   #newWait(): Wait {
-    const { limits } = this.#terms;
+    const { limits } = this.terms;
     if (this.state === "closed") return { for: "nothing", ms: Infinity };
     if (this.#handshake !== undefined) return { for: "handshake", ms: limits.handshakeMs };
-    const asked = this.#conversation.oldest;
-    if (asked !== undefined) return { for: "answer", ms: limits[this.#row(asked.type)!.within?.answer ?? "answerMs"] };
+    const asked = this.conversation.oldest;
+    if (asked !== undefined) return { for: "answer", ms: limits[this.row(asked.type)!.within?.answer ?? "answerMs"] };
     if (this.#unwanted !== undefined) return { for: "data", ms: limits.dataBlockMs };
     if (this.#reading !== undefined) return { for: "data", ms: limits.dataBlockMs, whole: this.#reading.wait };
     return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? limits.partingMs : limits.commandMs };
-  }
-
-  #row(type: string): Row | undefined {
-    return this.#terms.grammar.rows.get(type);
   }
 }
 
@@ -403,3 +283,9 @@ const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([
   [REPLIES.messageTooBig, "too big"],
   [REPLIES.bareInData, "bare CR or LF"],
 ]);
+
+/**
+ * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
+ * of the machine it is shown on): such a client is hung up on at once.
+ */
+const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);

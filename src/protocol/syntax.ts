@@ -195,12 +195,6 @@ export const esmtpValue: Rule = (octets, at) => {
 /** ehlo = "EHLO" SP ( Domain / address-literal ) */
 export const host: Rule = (octets, at) => (octets[at] === LEFT_BRACKET ? addressLiteral(octets, at) : domain(octets, at));
 
-/** chunk-size = 1*DIGIT (RFC 3030 §2) — of a number that is one here, too */
-export const chunkSize: Rule = (octets, at) => {
-  const to = span(DIGIT, octets, at);
-  return to > at && to - at <= 15 ? to : FAIL;
-};
-
 /** A word of printable ASCII: what programs say after EHLO when they know no name of their own. */
 export const word: Rule = (octets, at) => {
   const to = span(PRINTABLE, octets, at);

@@ -1,6 +1,6 @@
 // The verbs of RFC 5321 (§4.1.1), each one row: how it is read and written, what is answered. Extensions add rows of the same shape.
 
-import { COLON, EQUALS, isAscii, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
+import { COLON, EQUALS, isAscii, isBase64, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
 import {
   announcesUtf8, type Bdat, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type Request, type WithString,
 } from "./command.js";
@@ -142,19 +142,8 @@ export const COMMANDS = {
 /** What gives an exchange of AUTH up (RFC 4954 §4). */
 export const CANCEL = "*";
 
-/** base64 = *( 4base64-char ) [ base64-terminal ] (RFC 4954 §8) */
-export function isBase64(text: string): boolean {
-  return text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
-}
-
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
-
-/**
- * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
- * of the machine it is shown on): such a client is hung up on at once.
- */
-export const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);
 
 /** What a transaction begins with (§4.1.1.2). */
 export function newTransaction(mail = NO_MAIL): Transaction {

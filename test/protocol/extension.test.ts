@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, relayed, reply, settings, SIZE, sizeOffered, SMTPUTF8, type Command, type Extension, type PrivateUse, type Row,
+  compose, DEFAULT_EXTENSIONS, EXPN, formatCommand, relayed, reply, settings, SIZE, sizeOffered, SMTPUTF8, type Command, type Extension, type PrivateUse, type Row,
 } from "../../dist/protocol/index.js";
 import { withString } from "../../dist/protocol/verbs.js";
 import { Drive } from "../drive.js";
@@ -98,12 +98,9 @@ test("a line that has begun is read to its end, though longer lines are allowed 
   assert.equal(drive.log.slice(1), ["NOOP 12345678901234567890", `NOOP 1234567890${"x".repeat(40)}`]);
 });
 
-test("what only the sending end does so far is not implemented at the receiving one", () => {
-  const drive = new Drive(settings({ extensions: CLIENT_EXTENSIONS }));
-  drive.feed("EHLO x\r\n");
-  drive.takeReplies();
-  drive.feed("AUTH PLAIN x\r\nSTARTTLS\r\nLHLO x\r\n");
-  assert.is(drive.takeReplies(), "502 5.5.1 Command not implemented\r\n502 5.5.1 Command not implemented\r\n502 Command not implemented\r\n");
+test("LHLO is for LMTP, EHLO and HELO for SMTP", () => {
+  assert.match(new Drive(settings()).feed("LHLO x\r\nHELP LHLO\r\n").takeReplies(), /\r\n500 5\.5\.1 .*\r\n504 /);
+  assert.match(new Drive(settings({ lmtp: true })).feed("EHLO x\r\nHELO x\r\n").takeReplies(), /LMTP ready\r\n500 5\.5\.1 .*\r\n500 5\.5\.1 /);
 });
 
 test("it makes the lines of its commands longer, and no others", () => {

@@ -214,7 +214,7 @@ test("an idle engine keeps no octets", () => {
   const segment = octetsOf("NOOP\r\n");
   drive.feed(segment);
   const text = JSON.stringify(drive.server);
-  assert.is(text, "{}");
+  assert.not.match(text, /"0":/);
   drive.server.receive(octetsOf("NO")); // accepted: the segment before was given back
 });
 

@@ -1,10 +1,11 @@
 // AUTH, RFC 4954. Mechanisms are not the engine's: it carries their base64 to and fro, and sees to the order of things.
 
+import { isBase64 } from "../bytes.js";
 import type { Auth } from "../command.js";
 import type { Extension, Row, Terms } from "../extension.js";
 import { reply, type Reply } from "../reply.js";
 import { word, type Scan } from "../syntax.js";
-import { atEnd, badSyntax, isBase64 } from "../verbs.js";
+import { atEnd, badSyntax } from "../verbs.js";
 
 const AUTH_SYNTAX = "AUTH mechanism [SP initial-response]";
 const LOGGED_IN_ALREADY = reply(503, "5.5.1", "There was a successful AUTH already", "RFC 4954 §4");

@@ -4,7 +4,7 @@
 import type { Bdat } from "../command.js";
 import type { Extension, Row } from "../extension.js";
 import { REPLIES } from "../reply.js";
-import { chunkSize } from "../syntax.js";
+import { word } from "../syntax.js";
 import { atEnd, badSyntax } from "../verbs.js";
 
 const BDAT_SYNTAX = "BDAT chunk-size [SP LAST]";
@@ -18,9 +18,9 @@ export const CHUNKING: Extension = {
       syntax: BDAT_SYNTAX,
       // bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF
       parse: (scan) => {
-        const digits = scan.skipSpaces() ? scan.take(chunkSize) : undefined;
+        const digits = scan.skipSpaces() ? scan.take(word) ?? "" : "";
         const last = scan.skipSpaces() && scan.skipWord("LAST");
-        return digits !== undefined && atEnd(scan) ? { type: "BDAT", octets: Number(digits), last } : badSyntax(BDAT_SYNTAX);
+        return /^\d{1,15}$/.test(digits) && atEnd(scan) ? { type: "BDAT", octets: Number(digits), last } : badSyntax(BDAT_SYNTAX);
       },
       format: ({ octets, last }) => `BDAT ${octets}${last ? " LAST" : ""}`,
       ok: () => REPLIES.chunkTaken,

@@ -1,0 +1,154 @@
+// The answering half of the receiving end: what is owed a reply, what a reply changes, and how replies leave (RFC 5321 §4.2). What is
+// read, and when, is the other half (server.ts).
+
+import { announcesUtf8, type Bdat, type Hello } from "./command.js";
+import type { Row, Settings, Terms } from "./extension.js";
+import { Outgoing } from "./outgoing.js";
+import { formatReply, reply, severityOf, type Reply } from "./reply.js";
+import { Conversation, inTransaction, type State } from "./state.js";
+import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
+import { newTransaction } from "./verbs.js";
+
+/** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
+export type Owed = Question | EndOfData | Bdat;
+
+export abstract class Answering {
+  protected readonly terms: Terms;
+  protected readonly conversation: Conversation<Owed>;
+  protected readonly outgoing = new Outgoing();
+  /** Made when it is asked for; forgotten when there is progress. */
+  protected waiting: Wait | undefined;
+  /** MAIL was accepted, and neither `message` nor `abort` was given for it. */
+  protected owesEnd = false;
+  protected aborted: Abort | undefined;
+  private errors = 0;
+
+  constructor(settings: Settings, secure: boolean) {
+    this.terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false };
+    this.conversation = new Conversation(settings.grammar.transitions);
+  }
+
+  get state(): State {
+    return this.conversation.state;
+  }
+
+  /** How the client introduced itself; undefined before EHLO and HELO. */
+  get hello(): Hello | undefined {
+    return this.terms.hello;
+  }
+
+  /** The session is under TLS; AUTH has succeeded in it. */
+  get secure(): boolean {
+    return this.terms.secure;
+  }
+
+  get authenticated(): boolean {
+    return this.terms.authenticated;
+  }
+
+  /**
+   * Answers the oldest question; without a reply, with what its row says. With LMTP a message has an answer for each recipient: a
+   * list of them, of which the last counts for all further ones. Throws, before anything changes, where none is owed or the reply
+   * makes no sense there (354 to MAIL). After the session's end it does nothing.
+   */
+  reply(given?: Reply | readonly Reply[]): void {
+    if (this.state === "closed") return;
+    const replies = given === undefined || "code" in given ? [given] : given;
+    if (this.conversation.oldest === undefined) throw new Error("no reply is owed");
+    for (let nth = 0, more = true; more; nth++) {
+      const asked = this.conversation.oldest!;
+      more = asked.type === "delivery";
+      this.answer(asked, this.completed(asked, replies[nth] ?? replies.at(-1)));
+    }
+  }
+
+  private completed(asked: Owed, given: Reply | undefined): Reply {
+    const row = this.row(asked.type)!;
+    if (given === undefined) return row.ok(asked, this.terms);
+    return severityOf(given.code) === 2 ? row.complete?.(given, this.terms) ?? given : given;
+  }
+
+  protected ask<Q extends Question>(question: Q): Q {
+    this.conversation.ask(question);
+    this.waiting = undefined;
+    return question;
+  }
+
+  protected answer(asked: Owed, given: Reply): undefined {
+    const row = this.row(asked.type)!;
+    this.conversation.answer(given.code);
+    this.waiting = undefined;
+    if (severityOf(given.code) === 2) this.agreed(asked, row);
+    if (this.keeps(asked, given)) return;
+    this.put(given, row, asked);
+    if (this.state === "closed") this.close("closed");
+    else if (!inTransaction(this.state)) this.endTransaction("reset");
+  }
+
+  /** What a positive reply makes true. */
+  private agreed(asked: Owed, row: Row): void {
+    row.agree?.(this.terms, asked);
+    if (asked.type === "MAIL") this.owesEnd = true;
+    if (asked.type === "message") this.errors = 0;
+  }
+
+  protected refuseCommand(why: Reply, row: Row | undefined): undefined {
+    if (!this.countError(why)) this.put(why, row);
+  }
+
+  protected countError(why: Reply): boolean {
+    if (severityOf(why.code) === 5) this.errors += 1;
+    if (this.errors < this.terms.limits.errors) return false;
+    this.hangUp("4.7.0", "Too many errors", "RFC 5321 §7.8", "too many errors");
+    return true;
+  }
+
+  protected hangUp(enhanced: string, text: string, clause: string, reason: AbortReason): undefined {
+    this.put(reply(421, enhanced, `${this.terms.hostname} ${text}`, clause), undefined);
+    this.close(reason);
+  }
+
+  protected close(reason: AbortReason): void {
+    this.conversation.close();
+    this.dropInput();
+    this.outgoing.flush();
+    this.endTransaction(reason);
+  }
+
+  /** There is no transaction any more. */
+  private endTransaction(reason: AbortReason): void {
+    this.dropData();
+    this.terms.transaction = newTransaction();
+    this.queueAbort(reason);
+  }
+
+  protected queueAbort(reason: AbortReason): void {
+    if (this.owesEnd) this.aborted = { type: "abort", reason };
+    this.owesEnd = false;
+  }
+
+  protected put(given: Reply, row: Row | undefined, asked?: Owed): void {
+    const { grammar, limits } = this.terms;
+    const text = formatReply(given, {
+      enhanced: row?.noEnhancedCode !== true && grammar.extensions.has("ENHANCEDSTATUSCODES"),
+      utf8: announcesUtf8(asked) || announcesUtf8(this.terms.transaction.mail),
+      lineOctets: limits.replyLineOctets,
+    });
+    this.outgoing.put(text, row === undefined || row.endsGroup === true); // RFC 2920 §3.2: nor are answers to unknown commands held back
+  }
+
+  protected takeAbort(step: Abort): Step {
+    this.aborted = undefined;
+    return step;
+  }
+
+  protected row(type: string): Row | undefined {
+    return this.terms.grammar.rows.get(type);
+  }
+
+  /** The answer has its effect on what is read next. True: it is not for the wire. */
+  protected abstract keeps(asked: Owed, given: Reply): boolean;
+  /** There is no message any more; no session any more. */
+  protected abstract dropData(): void;
+  protected abstract dropInput(): void;
+}
