@@ -1,7 +1,7 @@
 // Reads dialogues of the sending end out of Markdown. In a fence marked `client`:
 //
 //   S: what the server says and CRLF; escapes as in transcript.ts, a \ at the end for "no CRLF here"
-//   !  what the application says: a command as on the wire; body TEXT; end of data; secured; closed; timeout
+//   !  what the application says: a command as on the wire; body TEXT; end of data; chunk TEXT; last chunk TEXT; secured; closed; timeout
 //   C: what goes out because of it; all of it
 //   >  what the application is told: "MAIL 250 2.1.0 Sender OK" for a reply, "lost ...", "handshake", "close"
 //
@@ -106,6 +106,8 @@ export class ClientDrive {
 const SAYINGS: { readonly [word: string]: (client: Client, rest: string) => void } = {
   body: (client, rest) => client.body(Uint8Array.from(octetsOf(rest))),
   end: (client) => client.endBody(),
+  chunk: (client, rest) => client.chunk(Uint8Array.from(octetsOf(rest)), false),
+  last: (client, rest) => client.chunk(Uint8Array.from(octetsOf(rest.replace(/^chunk ?/, ""))), true),
   secured: (client) => client.secured(),
   closed: (client) => client.ended(),
   timeout: (client) => client.timedOut(),

@@ -6,7 +6,7 @@
 //   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message"); \n begins a line
 //   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end", "secured"
 //
-// Behind the word `smtp` stand settings: strict, lmtp, auth (PLAIN and CRAM-MD5, the first only under TLS), line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
+// Behind the word `smtp` stand settings: strict, lmtp, require-tls, auth (PLAIN and CRAM-MD5, the first only under TLS), line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
 // behind the keyword ("_" is a space), limits.recipients=2.
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -136,6 +136,7 @@ function settingsOf(options: string): Settings {
     limits: Object.fromEntries(limits),
     lineEndings: (given["line-endings"] ?? "refuse") as LineEndings,
     lmtp: "lmtp" in given,
+    requireTls: "require-tls" in given,
     extensions: [...("auth" in given ? [auth(({ secure }) => (secure ? ["PLAIN", "CRAM-MD5"] : ["CRAM-MD5"]))] : []), ...("plain" in given ? [] : DEFAULT_EXTENSIONS), ...("smtputf8" in given ? [SMTPUTF8] : []), ...extensionsNamed(given["extensions"])],
   });
 }

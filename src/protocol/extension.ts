@@ -104,6 +104,8 @@ export interface Settings {
   readonly strict: boolean;
   /** LMTP (RFC 2033): LHLO, and a final reply for each accepted recipient. */
   readonly lmtp: boolean;
+  /** Nothing but hello, NOOP, QUIT and the like before TLS (RFC 3207 §4). */
+  readonly requireTls: boolean;
 }
 
 /** What the two ends know of each other. One for each connection; changed by the rows' `agree`, and where a transaction ends. */

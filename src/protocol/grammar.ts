@@ -30,6 +30,7 @@ export interface SettingsOptions {
   readonly lineEndings?: Settings["lineEndings"];
   readonly strict?: boolean;
   readonly lmtp?: boolean;
+  readonly requireTls?: boolean;
 }
 
 /** Settings from options. Throws Error where the extensions cannot be composed. */
@@ -42,6 +43,7 @@ export function settings(options: SettingsOptions = {}): Settings {
     lineEndings: options.lineEndings ?? "refuse",
     strict: options.strict ?? false,
     lmtp: options.lmtp ?? false,
+    requireTls: options.requireTls ?? false,
   };
 }
 

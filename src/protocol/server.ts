@@ -177,10 +177,10 @@ export class Server extends Answering {
   }
 
   /** One that is not the last; the reply to that is the message's. */
-  #answerChunk(given: Reply): undefined {
+  #answerChunk(given?: Reply): undefined {
     const asked = { type: "BDAT", octets: 0, last: false } as const;
     this.conversation.ask(asked);
-    this.answer(asked, given);
+    this.answer(asked, given ?? this.row("BDAT")!.ok(asked, this.terms));
   }
 
   /** What stands against a command before it is parsed: 500, 502, 503 (§4.2.4, §4.1.4). */
@@ -194,6 +194,7 @@ export class Server extends Answering {
     if (found === "bare") return REPLIES.bareInCommand;
     if (row === undefined) return REPLIES.commandUnknown;
     if (row.parse === undefined) return row.ok({ type: name }, this.terms);
+    if (this.terms.requireTls && !this.secure && !IN_THE_CLEAR.has(name)) return REPLIES.needsTls;
     return allowed ? undefined : reply(503, "5.5.1", `Bad sequence of commands: ${EXPECTED[this.state]}`, "RFC 5321 §4.1.4");
   }
 
@@ -222,7 +223,7 @@ export class Server extends Answering {
 
   #endOfChunk({ refusal }: MailData): undefined {
     this.#chunk = undefined;
-    if (refusal === undefined) return this.#answerChunk(REPLIES.chunkTaken);
+    if (refusal === undefined) return this.#answerChunk();
     this.#data = undefined;
     if (!this.countError(refusal)) this.#answerChunk(refusal);
   }
@@ -277,6 +278,9 @@ export class Server extends Answering {
     return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? limits.partingMs : limits.commandMs };
   }
 }
+
+/** What may be said before TLS where it is required (RFC 3207 §4). */
+const IN_THE_CLEAR: ReadonlySet<string> = new Set(["EHLO", "HELO", "LHLO", "HELP", "NOOP", "RSET", "STARTTLS", "QUIT"]);
 
 /** What the strategy is told when the engine refuses a message. */
 const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([

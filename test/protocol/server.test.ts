@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DEFAULT_EXTENSIONS, LINE_ENDINGS, reply, Server, settings, SMTPUTF8 } from "../../dist/protocol/index.js";
+import { auth, BINARYMIME, CHUNKING, DEFAULT_EXTENSIONS, LINE_ENDINGS, reply, Server, settings, SMTPUTF8 } from "../../dist/protocol/index.js";
 import { Drive, octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 
@@ -222,13 +222,16 @@ test("the same octets, the same replies and the same steps, whatever the segment
   const next = random(17);
   const words = [
     "EHLO x\r\n", "MAIL FROM:<a@b>\r\n", "RCPT TO:<c@d>\r\n", "DATA\r\n", "RSET\r\n", "text\r\n", "..\r\n", ".\r\n", "\r\n", "\r", "\n", ".", "QUIT\r\n", "XYZZY\r\n", "0123456789".repeat(6),
+    "BDAT 7\r\n", "BDAT 40\r\n", "BDAT 0\r\n", "BDAT 3 LAST\r\n", "BDAT x\r\n", "AUTH PLAIN\r\n", "=\r\n",
   ];
   const usual = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
   for (let run = 0; run < 1500; run++) {
-    const options = settings({ lineEndings: LINE_ENDINGS[run % 3]!, limits: { messageOctets: 50, commandLineOctets: 40, textLineOctets: 20, recipients: 2, errors: 5 } });
-    const wire = octetsOf(usual + Array.from({ length: next(25) }, () => words[next(words.length)]).join(""));
+    const extensions = [...DEFAULT_EXTENSIONS, CHUNKING, BINARYMIME, auth(() => ["PLAIN"])];
+    const options = settings({ extensions, lmtp: run % 4 === 3, lineEndings: LINE_ENDINGS[run % 3]!, limits: { messageOctets: 50, commandLineOctets: 40, textLineOctets: 20, recipients: 2, errors: 5 } });
+    const begins = usual.replace("EHLO", run % 4 === 3 ? "LHLO" : "EHLO").replace("DATA\r\n", run % 2 === 0 ? "DATA\r\n" : "").replace(">\r\nRCPT", run % 5 === 0 ? "> BODY=BINARYMIME\r\nRCPT" : ">\r\nRCPT");
+    const wire = octetsOf(begins + Array.from({ length: next(25) }, () => words[next(words.length)]).join(""));
     const play = (cuts: () => number): [string, ...string[]] => {
-      const drive = new Drive(options);
+      const drive = new Drive(options, { answers: new Map([["AUTH PLAIN", "334 "]]) });
       for (let at = 0; at < wire.length; ) {
         const to = at + cuts();
         drive.feed(wire.subarray(at, to));
