@@ -3,12 +3,14 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
 } from "../protocol/index.js";
 import type { Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
 import type { ServeOptions } from "../transport/serve.js";
+import { SMTP_PORT } from "../transport/next-hop.js";
 import type { Answer, Eventually, Peer, Session, Strategy } from "../transport/strategy.js";
+import type { Certificate } from "../transport/tls.js";
 import { visible } from "../transport/visible.js";
 import { Octets } from "./octets.js";
 
@@ -23,6 +25,14 @@ export interface SMTPServerOptions {
   readonly decodeData?: boolean;
   /** The name in the greeting; the host's own if not given. */
   readonly hostname?: string;
+  /** The certificate for STARTTLS, or for TLS from the first octet on. */
+  readonly certificate?: Certificate;
+  /** TLS from the first octet on (RFC 8314). */
+  readonly implicitTls?: boolean;
+  /** Nothing is taken in the clear (RFC 3207 §4). */
+  readonly requireTls?: boolean;
+  /** LMTP (RFC 2033): LHLO, and a reply for each recipient. */
+  readonly lmtp?: boolean;
   /** Without the leniencies for old programs. */
   readonly strict?: boolean;
   /** What to do with a bare CR or LF: "refuse" if not given. */
@@ -76,10 +86,14 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
-    const { maxConnections, graceMs, accepted, trace } = options;
+    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, requireTls = false, lmtp = false } = options;
+    if (certificate === undefined && (implicitTls === true || requireTls)) throw new TypeError("TLS needs a certificate");
+    if (lmtp && typeof localaddr !== "string" && localaddr[1] === SMTP_PORT) throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     this.settings = settings({
       hostname: options.hostname ?? hostname(),
-      extensions: [...DEFAULT_EXTENSIONS, ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
+      lmtp,
+      requireTls,
+      extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
       limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
       lineEndings: options.lineEndings ?? "refuse",
       strict: options.strict ?? false,
@@ -90,6 +104,8 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       failed: (what, error, peer, replied) => this.failed(what, error, peer, replied),
       accepted,
       trace,
+      certificate,
+      implicitTls,
       ...(maxConnections !== undefined && { maxConnections }),
       ...(graceMs !== undefined && { graceMs }),
     });
@@ -98,6 +114,11 @@ export class SMTPServer implements Strategy, AsyncDisposable {
   /** Resolves with the addresses listened on: [["127.0.0.1", 8025], ["::1", 8025]]. Rejects if that fails. */
   get listening(): Promise<readonly Address[]> {
     return this.#listener.listening;
+  }
+
+  /** From now on TLS shows this certificate; sessions that are under way keep theirs. Throws for one that is none. */
+  show(certificate: Certificate): void {
+    this.#listener.show(certificate);
   }
 
   /** Accepts no more, finishes what is in flight, says 421 to the rest. */

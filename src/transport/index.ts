@@ -9,6 +9,6 @@ export { Upstream, type UpstreamOptions } from "./connect.js";
 export type { Finals } from "./link.js";
 export type { Passage, Transaction } from "./transaction.js";
 export { targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
-export { START_TLS, type StartTls, type TlsOptions } from "./tls.js";
+export { START_TLS, type Certificate, type Secured, type StartTls, type TlsOptions } from "./tls.js";
 export type { Credentials } from "./mechanisms.js";
 export { visible } from "./visible.js";

@@ -2,16 +2,22 @@
 
 import { lookup } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
+import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
 import { formatReply, reply } from "../protocol/index.js";
 import { unmapped, type Address } from "./address.js";
 import { Connection, type ServeOptions, type Wire } from "./serve.js";
 import type { Peer } from "./strategy.js";
+import type { Certificate, Secured } from "./tls.js";
 
 export interface ListenOptions extends ServeOptions {
   /** More connections than this hear 421. */
   readonly maxConnections?: number;
   /** How long close() waits for what is in flight. */
   readonly graceMs?: number;
+  /** For STARTTLS, or for TLS from the first octet on. */
+  readonly certificate?: Certificate | undefined;
+  /** TLS from the first octet on (RFC 8314). */
+  readonly implicitTls?: boolean | undefined;
 }
 
 /** Connections at a time: twice what is asked of a small host. */
@@ -31,13 +37,17 @@ export class Listener {
   readonly #address: Address;
   readonly #options: ListenOptions;
   readonly #servers: NetServer[] = [];
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new Map<SocketWire, Connection>();
+  /** Handshakes that come before the session. */
+  #handshakes = 0;
+  #certificate: { readonly context: SecureContext; readonly requestCert: boolean } | undefined;
   readonly #clock: NodeJS.Timeout;
   #closed: Promise<void> | undefined;
 
   constructor(address: Address, options: ListenOptions) {
     this.#address = address;
     this.#options = options;
+    if (options.certificate !== undefined) this.show(options.certificate);
     const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs } = options.settings.limits;
     const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
@@ -47,6 +57,13 @@ export class Listener {
   /** How many connections there are. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  /** From now on handshakes show this certificate. Throws for one that is none. */
+  show({ cert, key, clientCa }: Certificate): void {
+    const pem = (given: string | Uint8Array): Buffer => Buffer.from(given);
+    const context = createSecureContext({ cert: pem(cert), key: pem(key), minVersion: "TLSv1.2", ...(clientCa !== undefined && { ca: pem(clientCa) }) });
+    this.#certificate = { context, requestCert: clientCa !== undefined };
   }
 
   /** Accepts no more; lets every session finish what is in flight, says 421, closes; after `graceMs` at once. */
@@ -99,25 +116,69 @@ export class Listener {
   #accept(socket: Socket): void {
     socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
     if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
-    if (this.#connections.size >= this.#max || this.#closed !== undefined) return this.#turnAway(socket, "Too many connections");
+    const full = this.#connections.size + this.#handshakes >= this.#max || this.#closed !== undefined;
     const wire = new SocketWire(socket);
+    if (this.#options.implicitTls === true) return full ? void socket.destroy() : this.#secureFirst(wire);
+    if (full) return this.#turnAway(socket, "Too many connections");
+    this.#serve(wire);
+  }
+
+  /** TLS comes before the greeting (RFC 8314 §3). */
+  #secureFirst(wire: SocketWire): void {
+    this.#handshakes += 1;
+    const plain = wire.socket;
+    const timer = setTimeout(() => plain.destroy(), this.#options.settings.limits.handshakeMs).unref();
+    const socket = this.#handshake(wire, (tls) => this.#serve(wire, tls));
+    const done = (): void => {
+      clearTimeout(timer);
+      this.#handshakes -= 1;
+      socket.off("secure", done).off("close", done);
+    };
+    socket.on("secure", done).on("close", done);
+  }
+
+  #serve(wire: SocketWire, tls?: Secured): void {
     let connection: Connection;
     try {
-      connection = new Connection(wire, this.#options);
+      connection = new Connection(wire, this.#options, tls);
     } catch (error) {
       this.#options.failed("session", error, wire.peer);
-      return this.#turnAway(socket, "Local error");
+      return this.#turnAway(wire.socket, "Local error");
     }
-    this.#connections.set(socket, connection);
+    this.#connections.set(wire, connection);
+    wire.onSecure = () => this.#upgrade(wire, connection);
+    this.#attach(wire, connection);
+    connection.pump();
+    if (wire.mayFlow) wire.socket.resume();
+  }
+
+  #attach(wire: SocketWire, connection: Connection): void {
+    const { socket } = wire;
     socket.on("data", (octets: Buffer) => connection.receive(octets));
     socket.on("drain", () => connection.drained());
     socket.on("end", () => connection.ended());
     socket.on("close", () => {
-      this.#connections.delete(socket);
+      this.#connections.delete(wire);
       connection.ended();
     });
-    connection.pump();
-    if (wire.mayFlow) socket.resume();
+  }
+
+  /** What of the plain socket comes from here on belongs to the handshake. */
+  #upgrade(wire: SocketWire, connection: Connection): void {
+    for (const event of ["data", "drain", "end", "close"]) wire.socket.removeAllListeners(event);
+    this.#handshake(wire, (tls) => connection.secured(tls));
+    this.#attach(wire, connection);
+  }
+
+  #handshake(wire: SocketWire, then: (tls: Secured) => void): TLSSocket {
+    const { context, requestCert } = this.#certificate!;
+    const socket = new TLSSocket(wire.socket, { isServer: true, secureContext: context, requestCert, rejectUnauthorized: false });
+    wire.socket = socket;
+    socket.on("error", ({ code = "unknown" }: NodeJS.ErrnoException) => {
+      if (!socket.authorized && socket.getProtocol() === null) this.#options.failed("TLS", new Error(code), wire.peer);
+    });
+    socket.once("secure", () => then(securedBy(socket)));
+    return socket;
   }
 
   /** A connection that has no session (§3.8). */
@@ -138,7 +199,7 @@ export class Listener {
     await this.listening.catch(() => {});
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     const grace = setTimeout(() => {
-      for (const [socket, connection] of this.#connections) {
+      for (const [{ socket }, connection] of this.#connections) {
         connection.shutdown(true);
         lingering(socket);
       }
@@ -151,11 +212,12 @@ export class Listener {
 
 class SocketWire implements Wire {
   readonly peer: Peer;
-  readonly #socket: Socket;
+  socket: Socket;
   mayFlow = true;
+  onSecure: () => void = () => {};
 
   constructor(socket: Socket) {
-    this.#socket = socket;
+    this.socket = socket;
     this.peer = {
       address: unmapped(socket.remoteAddress ?? "local"),
       port: socket.remotePort ?? 0,
@@ -165,27 +227,42 @@ class SocketWire implements Wire {
   }
 
   write(octets: Uint8Array): boolean {
-    return this.#socket.destroyed || this.#socket.write(octets);
+    return this.socket.destroyed || this.socket.write(octets);
   }
 
   pause(): void {
     this.mayFlow = false;
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
     this.mayFlow = true;
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   close(): void {
-    this.#socket.end();
-    lingering(this.#socket);
+    this.socket.end();
+    lingering(this.socket);
+  }
+
+  secure(): void {
+    this.onSecure();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
+}
+
+function securedBy(socket: TLSSocket): Secured {
+  const { fingerprint256, subject } = socket.getPeerCertificate() as { readonly fingerprint256?: string; readonly subject?: { readonly CN?: string } };
+  return {
+    protocol: socket.getProtocol() ?? "",
+    cipher: socket.getCipher().name,
+    authorized: socket.authorized,
+    ...(fingerprint256 !== undefined && { fingerprint: fingerprint256 }),
+    ...(subject?.CN !== undefined && { commonName: subject.CN }),
+  };
 }
 
 /** Our side is closed. What still comes is read away, so that our last reply is not lost to a reset; but not for ever. */

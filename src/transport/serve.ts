@@ -1,8 +1,9 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { parseReply, reply, REPLIES, Server, type Question, type Reply, type Settings, type Wait } from "../protocol/index.js";
+import { parseReply, reply, REPLIES, Server, type Handshake, type Question, type Reply, type Settings, type Wait } from "../protocol/index.js";
 import type { Answer, Eventually, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
+import type { Secured } from "./tls.js";
 
 /** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
 export interface Wire {
@@ -12,6 +13,8 @@ export interface Wire {
   /** No more octets, please; and: go on. */
   pause(): void;
   resume(): void;
+  /** Does the TLS handshake, as the server, and calls secured(). A wire that cannot does not have it, and its server does not offer STARTTLS. */
+  secure?(): void;
   /** Sends what waits, then closes. */
   close(): void;
   /** Closes at once. */
@@ -35,7 +38,7 @@ interface Slot {
   settled: boolean;
 }
 
-type Blocked = "on the wire" | "on a body hook" | undefined;
+type Blocked = "on the wire" | "on a body hook" | "on the handshake" | undefined;
 
 export class Connection {
   readonly #wire: Wire;
@@ -53,16 +56,18 @@ export class Connection {
   #waitEnds = Infinity;
   #messageEnds = Infinity;
 
-  constructor(wire: Wire, options: ServeOptions) {
+  /** `tls`: the wire is secure already (RFC 8314). */
+  constructor(wire: Wire, options: ServeOptions, tls?: Secured) {
     this.#wire = wire;
     this.#options = options;
-    this.#engine = new Server(options.settings);
+    this.#engine = new Server(options.settings, { secure: tls !== undefined });
     const session: Session | PromiseLike<Session> = options.strategy.session(wire.peer);
     if (isThenable(session)) {
       Promise.resolve(session).catch(() => {});
       throw new TypeError("session() has to return hooks, not a promise of them");
     }
     this.#session = session;
+    if (tls !== undefined) this.#tell("secured", () => this.#session.secured?.(tls));
   }
 
   /** Goes on as far as it can. Call it once to begin. */
@@ -82,6 +87,14 @@ export class Connection {
     this.#trace("client", octets);
     this.#engine.receive(octets);
     this.pump();
+  }
+
+  /** The handshake is done. */
+  secured(tls: Secured): void {
+    if (this.#over) return;
+    this.#engine.secured();
+    this.#tell("secured", () => this.#session.secured?.(tls));
+    this.#unblock();
   }
 
   /** What was written has gone. */
@@ -131,6 +144,8 @@ export class Connection {
         return this.#pause();
       case "body":
         return this.#body(step.chunk);
+      case "handshake":
+        return this.#handshake(step);
       case "abort":
         this.#tell("abort", () => this.#session.abort?.(step));
         return true;
@@ -140,6 +155,14 @@ export class Connection {
         this.#ask(step as Question);
         return true;
     }
+  }
+
+  #handshake({ dropped }: Handshake): false {
+    if (dropped > 0) this.#report("STARTTLS", new Error(`${dropped} octets that came before the handshake were dropped (RFC 3207 §6)`));
+    this.#blocked = "on the handshake";
+    if (this.#wire.secure === undefined) this.#wire.destroy();
+    else this.#wire.secure();
+    return false;
   }
 
   #ask(question: Question): void {

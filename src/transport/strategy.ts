@@ -1,5 +1,6 @@
 // What the author of a server sees: who has connected, and the hooks that answer.
 
+import type { Secured } from "./tls.js";
 import type { Abort, Command, Connect, Message, Reply, Settings } from "../protocol/index.js";
 
 /** The other end of a connection. */
@@ -29,6 +30,8 @@ export type Session = {
 } & {
   /** The greeting: 220, or a refusal (RFC 5321 §3.1). */
   connect?(step: Connect): Eventually<Answer>;
+  /** The connection is under TLS now: behind STARTTLS, or before `connect`. All that was said before is forgotten. */
+  secured?(tls: Secured): void;
   /** A piece of the message; the next comes when the promise resolves. A reply refuses the message, and takes effect at its end. */
   body?(chunk: Uint8Array): Eventually<Answer>;
   /** The message is there. A 2yz reply takes responsibility for it. Without this hook it is refused with 451. */

@@ -10,3 +10,24 @@ export interface TlsOptions {
   /** Whether the certificate has to be valid, and for the name of the host. True if not given. */
   readonly verify?: boolean;
 }
+
+/** What a server shows of itself. */
+export interface Certificate {
+  /** In PEM: the certificate, and those that vouch for it. */
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+  /** Asks clients for a certificate; it is valid if one of these vouches for it. One without is let in all the same: hooks decide. */
+  readonly clientCa?: string | Uint8Array;
+}
+
+/** What is known of a client behind the handshake. */
+export interface Secured {
+  /** "TLSv1.3" */
+  readonly protocol: string;
+  readonly cipher: string;
+  /** It has shown a certificate that is valid. */
+  readonly authorized: boolean;
+  /** The SHA-256 fingerprint of the certificate that it has shown, "AB:CD:…", and its common name. */
+  readonly fingerprint?: string;
+  readonly commonName?: string;
+}
