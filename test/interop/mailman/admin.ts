@@ -20,6 +20,10 @@ export class Admin {
     return this.#ask("GET", "system/versions").then(() => true, () => false);
   }
 
+  async has(path: string): Promise<boolean> {
+    return (await this.#ask("GET", path)) !== undefined;
+  }
+
   async addDomain(host: string, alias?: string): Promise<void> {
     await this.#ask("POST", "domains", { mail_host: host, ...(alias !== undefined && { alias_domain: alias }) });
   }

@@ -114,7 +114,7 @@ export const lookups: Cases = (test) => {
     const right = [BY_MAILMAN, NO_PERSON, BY_MAILMAN, BY_UPSTREAM, BY_MAILMAN, NO_PERSON];
     try {
       await Promise.all(Array.from({ length: 4 }, async () => {
-        for (let times = 0; times < 25 || replaced < 50; times++) assert.equal(await ask(port, ...to), right, `after ${replaced} replacements`);
+        for (let times = 0; times < 15 || replaced < 40; times++) assert.equal(await ask(port, ...to), right, `after ${replaced} replacements`);
       }));
     } finally {
       over = true;
@@ -150,7 +150,7 @@ export const lookups: Cases = (test) => {
   });
 
   test("REST that is stopped, and goes on", async (scene) => {
-    const port = await scene.inProcess(overRest(scene, { answerMs: 1_000 }));
+    const port = await scene.inProcess(overRest(scene, { answerMs: 500 }));
     scene.mailman.signal("rest", "SIGSTOP");
     try {
       await cannotTell(scene, port);

@@ -34,7 +34,7 @@ hostname: 127.0.0.1
 port: ${ports.rest}
 admin_user: restadmin
 admin_pass: ${PASSWORD}
-workers: 1
+workers: 2
 configuration: ${folder}/etc/gunicorn.cfg
 [mta]
 incoming: mailman.mta.postfix.LMTP

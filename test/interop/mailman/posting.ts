@@ -3,7 +3,7 @@
 import * as assert from "uvu/assert";
 import { REFUSED_SUBJECT } from "./mailboxes.js";
 import { letter, post, swaks, token, type Heard } from "./post.js";
-import type { Cases } from "./scene.js";
+import type { Cases, Scene } from "./scene.js";
 
 const ALICE = "alice@member.test";
 const BOB = "bob@b.test";
@@ -158,7 +158,7 @@ export const posting: Cases = (test) => {
 };
 
 /** Mailman takes what comes in its order: with what was posted last all that was posted before is out, if it ever is. */
-async function later({ port, out }: { readonly port: number; readonly out: { arrivedFor(text: string, ...to: string[]): Promise<void> } }): Promise<void> {
+export async function later({ port, out }: Scene): Promise<void> {
   const text = token();
   assert.match((await post(port, { from: ALICE, to: [TO_ANT], content: letter(text, TO_ANT) })).final, ACCEPTED);
   await out.arrivedFor(text, ALICE, BOB);

@@ -20,8 +20,8 @@ const LISTS: { readonly [list: string]: readonly string[] } = {
 };
 export const OWNER = "own@member.test";
 
-/** What a file of tests gives to the suite. */
-export type Cases = (test: (name: string, body: (scene: Scene) => Promise<void>) => void) => void;
+/** What a file of tests gives to the suite. `why`: it needs more than Mailman, which is not here, and may be `installable`. */
+export type Cases = (test: (name: string, body: (scene: Scene) => Promise<void>, why?: string, installable?: boolean) => void) => void;
 
 export class Scene {
   readonly folder: string;
