@@ -2,7 +2,9 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -10,6 +12,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address } from "../dist/index.js";
 import { Client, eventually, freePort, PATIENCE_MS } from "./client.js";
+import { mapsOf } from "./maps.js";
 import { Scripted } from "./scripted.js";
 
 const CLI = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
@@ -164,6 +167,7 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["-c", "NoServer"], /^Usage[^]*\nUnknown class: NoServer\n$/],
     [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
     [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
+    [["--mailman-mixed", "never"], /\nInvalid --mailman-mixed: never; it is one of together, defer\n$/],
   ] as const) assert.match(await refused(args), expected);
 });
 
@@ -175,7 +179,7 @@ test("mistakes that need no usage", async () => {
   assert.match(await refused(["--upstream-user", "ann", "--upstream-password-file", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.is(await refused(["-n", "--allow", "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
-  assert.is(await refused(["-n", "-c", "MailmanProxy"]), "MailmanProxy is not part of this version; -c DebuggingServer is.\n");
+  assert.match(await refused(["-n", "-c", "MailmanProxy", "--mailman-cfg", "/no/such/file", "127.0.0.1:0"]), /^Cannot start MailmanProxy: Error: \/no\/such\/file: it cannot be read \(ENOENT\)\n$/);
 });
 
 test("PureProxy is the default: it relays, tries next hops in order, and -d shows both sides", async () => {
@@ -222,6 +226,63 @@ test("a port that is taken", async () => {
   const first = new Command([...DEBUGGING, "127.0.0.1:0"]);
   const [, port] = await first.listening();
   assert.match(await refused([...DEBUGGING, `127.0.0.1:${port}`]), /^Cannot listen on 127.0.0.1:\d+: .*EADDRINUSE/);
+});
+
+/** A folder with what Mailman would have there, and a REST API that knows a list that is in no map. */
+async function mailman(lmtp: Address): Promise<{ cfg: string; rest: HttpServer; folder: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const rest = createHttpServer(({ url = "" }, response) => {
+    const list = decodeURIComponent(url.split("/")[3] ?? "");
+    const found = url.endsWith("/domains") ? { total_size: 1, entries: [{ mail_host: "lists.test", alias_domain: null }] } : list === "bee@lists.test" ? { fqdn_listname: list } : undefined;
+    response.writeHead(found === undefined ? 404 : 200).end(JSON.stringify(found ?? { title: "404 Not Found" }));
+  });
+  await once(rest.listen(0, "127.0.0.1"), "listening");
+  const cfg = join(folder, "mailman.cfg");
+  mkdirSync(join(folder, "data"));
+  const { lmtp: map, domains } = mapsOf(["ant@lists.test", "my-ant@lists.test"], {});
+  writeFileSync(join(folder, "data", "postfix_lmtp"), map);
+  writeFileSync(join(folder, "data", "postfix_domains"), domains);
+  writeFileSync(cfg, `[mailman]\nlayout: here\n[paths.here]\nvar_dir: ${folder}\n[webservice]\nhostname: 127.0.0.1\nport: ${(rest.address() as AddressInfo).port}\n[mta]\nlmtp_port: ${lmtp[1]}\n`);
+  return { cfg, rest, folder };
+}
+
+async function rcpts(client: Client, ...recipients: readonly string[]): Promise<string[]> {
+  await client.say("EHLO client.example");
+  await client.say("MAIL FROM:<a@b>");
+  const replies = [];
+  for (const each of recipients) replies.push((await client.say(`RCPT TO:<${each}>`)).slice(0, 3));
+  return replies;
+}
+
+test("MailmanProxy: what mailman.cfg and the maps say, all modes", async () => {
+  const lmtp = await Scripted.start({ RCPT: "250 Ok", MAIL: "250 Ok" });
+  const upstream = await Scripted.start({ RCPT: "550 5.1.1 No such user" });
+  const { cfg, rest, folder } = await mailman(lmtp.address);
+  const args = ["-n", "-c", "MailmanProxy", "--mailman-cfg", cfg, "127.0.0.1:0", `127.0.0.1:${upstream.address[1]}`];
+  const plain = await new Command(args).connect();
+  assert.equal(await rcpts(plain, "ant@lists.test", "my-ant-request@lists.test", "nobody@lists.test", "ant@elsewhere.test"), ["250", "250", "550", "550"]);
+  const classic = await new Command(["--mailman-classic", ...args]).connect();
+  assert.equal(await rcpts(classic, "ant@elsewhere.test", "my-ant@lists.test"), ["250", "550"]);
+  upstream.script = {};
+  const deferring = await new Command(["--mailman-mixed", "defer", ...args]).connect();
+  assert.equal(await rcpts(deferring, "ant@lists.test", "bob@x.test"), ["250", "452"]);
+  for (const server of [lmtp, upstream]) await server.close();
+  rest.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("MailmanProxy as nobody, who may not read the maps: REST is asked, and the operator told", async () => {
+  if (process.getuid?.() !== 0) return;
+  const lmtp = await Scripted.start({ RCPT: "250 Ok", MAIL: "250 Ok" });
+  const upstream = await Scripted.start({ RCPT: "550 5.1.1 No such user" });
+  const { cfg, rest, folder } = await mailman(lmtp.address); // only its owner enters it
+  const command = new Command(["-c", "MailmanProxy", "--mailman-cfg", cfg, "127.0.0.1:0", `127.0.0.1:${upstream.address[1]}`]);
+  assert.equal(await rcpts(await command.connect(), "bee@lists.test", "bee-owner@lists.test", "cow@lists.test"), ["250", "250", "550"]);
+  assert.match(command.stderr, /^smtpd: Mailman's REST API is asked instead of its maps: .*postfix_lmtp cannot be read \(EACCES\)$/m);
+  assert.is(command.stderr.match(/instead of its maps/g)!.length, 1);
+  for (const server of [lmtp, upstream]) await server.close();
+  rest.close();
+  rmSync(folder, { recursive: true });
 });
 
 test("without -n: nobody, or a word why not", async () => {

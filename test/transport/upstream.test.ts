@@ -137,9 +137,10 @@ test("after MAIL was answered nothing is tried again", async () => {
 
 test("a refused recipient, a refused message: the connection is as good as before", async () => {
   const server = await scripted({ "RCPT": ["550-5.1.1 No such\r\n550 5.1.1 user", "250 2.1.5 Recipient fine"], ".": "554 5.6.0 Not that" });
-  const to = upstream(server.address);
+  let heard = "";
+  const to = upstream(server.address, { trace: (_, from, octets) => (heard += from === "server" ? Buffer.from(octets).toString() : "") });
   assert.equal(await deliver(to), [FINE[0], "550 5.1.1 No such | user"]);
-  await eventually(() => /RSET$/.test(server.dialogue), "the transaction is reset");
+  await eventually(() => /Reset/.test(heard), "the transaction is reset");
   assert.equal(await deliver(to), [...FINE.slice(0, 3), "554 5.6.0 Not that"]);
   assert.is(server.heard.length, 1);
 });
@@ -173,14 +174,15 @@ test("a message that is given up never has an end", async () => {
 
 test("given up while a reply is owed: RSET goes behind, and the connection is as good as before", async () => {
   const server = await scripted({ EHLO: "250 upstream.example", RCPT: ["(nothing)", FINE[1]!] });
-  const to = upstream(server.address);
+  let heard = "";
+  const to = upstream(server.address, { trace: (_, from, octets) => (heard += from === "server" ? Buffer.from(octets).toString() : "") });
   const transaction = await to.begin(MAIL);
   const answer = transaction.rcpt(RCPT);
   transaction.abort();
   await eventually(() => /RCPT/.test(server.dialogue), "RCPT arrives");
   server.sockets[0]!.write("250 2.1.5 Late\r\n");
   assert.is(shown(await answer), "250 2.1.5 Late");
-  await eventually(() => /RSET$/.test(server.dialogue), "it is reset");
+  await eventually(() => /Reset/.test(heard), "it is reset");
   assert.is((await deliver(to)).at(-1), FINE.at(-1));
   assert.is(server.heard.length, 1);
 });

@@ -1,6 +1,7 @@
 // mailman.cfg, read as Mailman reads it.
 
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -10,6 +11,7 @@ import { parseIni, readMailmanConfig, type MailmanConfig } from "../../../dist/s
 const test = suite("mailman.cfg");
 const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
 const cfg = join(folder, "mailman.cfg");
+const NOBODY = 65_534;
 
 test.after(() => rmSync(folder, { recursive: true }));
 test.before.each(() => rmSync(cfg, { force: true, recursive: true }));
@@ -141,6 +143,31 @@ test("a file that is not there, a folder, one that is far too long", () => {
   writeFileSync(cfg, "");
   truncateSync(cfg, 2_000_000);
   assert.throws(() => readMailmanConfig(cfg), /it is longer than 1048576 octets$/);
+});
+
+/** Reads it as nobody, who has given up all else before. */
+const AS_NOBODY = `
+  const { readMailmanConfig } = await import(process.argv[1]);
+  process.setgroups([]);
+  process.setgid(${NOBODY});
+  process.setuid(${NOBODY});
+  try {
+    readMailmanConfig(process.argv[2]);
+  } catch ({ message }) {
+    console.log(message);
+  }
+`;
+
+test("a file that only others may read: the group to join is named", () => {
+  if (process.getuid?.() !== 0) return;
+  const { href } = new URL("../../../dist/servers/mailman/config.js", import.meta.url);
+  const said = (): string => execFileSync(process.execPath, ["--input-type=module", "-e", AS_NOBODY, href, cfg], { encoding: "utf8", timeout: 10_000, env: { PATH: process.env["PATH"] } }); // nobody has no place to write coverage to
+  writeFileSync(cfg, "");
+  chmodSync(folder, 0o755);
+  chmodSync(cfg, 0o640);
+  assert.match(said(), /mailman\.cfg: it cannot be read \(EACCES\): run as a user of the group root\n$/);
+  chmodSync(folder, 0o750);
+  assert.match(said(), /mailman\.cfg: it cannot be read \(EACCES\): run as a user of the group root\n$/);
 });
 
 test.run();
