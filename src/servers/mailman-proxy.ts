@@ -17,7 +17,7 @@ export interface MailmanProxyOptions extends PureProxyOptions {
   /** Who knows the lists: their names, or a look-up. What mailman.cfg says if not given. */
   readonly directory?: readonly string[] | Directory | Directory["lookup"];
   /** Mailman's LMTP server: what mailman.cfg says if not given. Where `directory` is given as well, mailman.cfg is not read. */
-  readonly lmtp?: Exclude<NextHop, `mx:${string}`>;
+  readonly mailman?: Exclude<NextHop, `mx:${string}`>;
   /** A message for lists and people: fed to both at once, or the kind that came second is deferred with 452. "together" if not given. */
   readonly mixed?: "together" | "defer";
   /** Lists are told by the rule of Python's MailmanProxy. */
@@ -41,18 +41,18 @@ export class MailmanProxy extends PureProxy {
 
   /** Throws Error where Mailman's configuration cannot be read, before anything listens. */
   constructor(localaddr: Address, remoteaddr: NextHop | readonly NextHop[], options: MailmanProxyOptions = {}) {
-    const { mailmanCfg = MAILMAN_CFG, lmtp, mixed = "together", classic = false } = options;
-    const config = lmtp === undefined || options.directory === undefined ? readMailmanConfig(mailmanCfg) : undefined;
+    const { mailmanCfg = MAILMAN_CFG, mailman, mixed = "together", classic = false } = options;
+    const config = mailman === undefined || options.directory === undefined ? readMailmanConfig(mailmanCfg) : undefined;
     super(localaddr, remoteaddr, options);
     const rule = { delimiter: config?.delimiter ?? "+", classic };
     this.#directory = options.directory === undefined ? directory(this.#mailmansOwn(config!), rule) : given(options.directory, rule);
-    const mailman = this.way(lmtp ?? config!.lmtp, {
+    const way = this.way(mailman ?? config!.lmtp, {
       lmtp: true,
       introduceMs: INTRODUCE_MS,
       trace: options.upstream?.trace,
       log: (line) => this.log(line.replace(/^upstream /, "Mailman at ").replace("Upstream: ", "")),
     });
-    this.#post = new Post(mailman, this.settings.hostname, mixed === "defer");
+    this.#post = new Post(way, this.settings.hostname, mixed === "defer");
   }
 
   /** Upstream is asked for the first recipient that is no list's: Mailman's mail does not hang on it. */

@@ -39,7 +39,7 @@ async function scene({ atMailman = {}, atUpstream = {}, Proxy = MailmanProxy, ..
   const mailman = await Scripted.start({ ...MAILMAN, ...atMailman }, { lmtp: true });
   const upstream = await Scripted.start(atUpstream);
   const log: string[] = [];
-  const proxy = new Proxy(["127.0.0.1", 0], upstream.address, { hostname: "proxy.example", directory: LISTS, lmtp: mailman.address, log: (line: string) => log.push(line), graceMs: 100, ...options });
+  const proxy = new Proxy(["127.0.0.1", 0], upstream.address, { hostname: "proxy.example", directory: LISTS, mailman: mailman.address, log: (line: string) => log.push(line), graceMs: 100, ...options });
   const address = (await proxy.listening)[0]!;
   const client = await Client.connect(address);
   cleanUp.push(() => client.end(), () => proxy.close(), () => mailman.close(), () => upstream.close());
@@ -368,7 +368,7 @@ test("a line or a message that Mailman does not take is refused before anybody h
 
 test("Mailman down: 451 at RCPT, and people's mail goes on", async () => {
   const port = await freePort();
-  const { client, upstream, log } = await scene({ lmtp: ["127.0.0.1", port] });
+  const { client, upstream, log } = await scene({ mailman: ["127.0.0.1", port] });
   assert.equal(await envelope(client, "ant@lists.test", "bob@x.test"), ["451 4.4.1 Mailman: cannot connect (ECONNREFUSED)", "250 2.1.5 Recipient fine"]);
   assert.match(await send(client), /^250/);
   assert.is(upstream.messages.length, 1);
@@ -378,7 +378,7 @@ test("Mailman down: 451 at RCPT, and people's mail goes on", async () => {
 test("upstream down: 451 at RCPT, and lists get their mail", async () => {
   const mailman = await Scripted.start(MAILMAN);
   const port = await freePort();
-  const proxy = new MailmanProxy(["127.0.0.1", 0], ["127.0.0.1", port], { directory: LISTS, lmtp: mailman.address, log: () => {}, graceMs: 0 });
+  const proxy = new MailmanProxy(["127.0.0.1", 0], ["127.0.0.1", port], { directory: LISTS, mailman: mailman.address, log: () => {}, graceMs: 0 });
   const client = await Client.connect((await proxy.listening)[0]!);
   cleanUp.push(() => client.end(), () => proxy.close(), () => mailman.close());
   assert.equal(await envelope(client, "bob@x.test", "ann@x.test", "ant@lists.test"), [
@@ -479,9 +479,9 @@ test("a stranger may send home, too", async () => {
 
 test("it is not its own Mailman, nor is port 25", async () => {
   const port = await freePort();
-  const itself = new MailmanProxy(["127.0.0.1", port], ["127.0.0.1", 9], { directory: LISTS, lmtp: ["127.0.0.1", port], log: () => {} });
+  const itself = new MailmanProxy(["127.0.0.1", port], ["127.0.0.1", 9], { directory: LISTS, mailman: ["127.0.0.1", port], log: () => {} });
   assert.is(await itself.listening.then(() => "listens", String), "Error: the next hop is this server itself");
-  assert.throws(() => new MailmanProxy(["127.0.0.1", port], ["127.0.0.1", 9], { directory: LISTS, lmtp: ["127.0.0.1", 25] }), /LMTP is not spoken on port 25/);
+  assert.throws(() => new MailmanProxy(["127.0.0.1", port], ["127.0.0.1", 9], { directory: LISTS, mailman: ["127.0.0.1", 25] }), /LMTP is not spoken on port 25/);
   await new Promise((resolve) => setTimeout(resolve, 20));
   assert.is(await freePortAgain(port), true, "nothing listens");
 });

@@ -16,6 +16,8 @@ export interface RestOptions {
   readonly password: string;
   /** For one answer, in milliseconds; 10,000 if not given. */
   readonly answerMs?: number;
+  /** How long it is left alone after it could not tell: each recipient would wait for it anew. 1,000 if not given. */
+  readonly troubleMs?: number;
 }
 
 const ANSWER_MS = 10_000;
@@ -27,6 +29,7 @@ const MAX_WAITING = 200;
 /** A list that is gone is refused by Mailman itself; one that is new must not be missed for long, and nor must a new domain. */
 const KEPT_MS = { hosts: 10_000, present: 60_000, absent: 5_000 };
 const MAX_KEPT = 10_000;
+const TROUBLE_MS = 1_000;
 const HTTP = { ok: 200, unauthorized: 401, notFound: 404 };
 
 export class Rest {
@@ -35,6 +38,7 @@ export class Rest {
   readonly #asking = new Map<string, Promise<unknown>>();
   #running = 0;
   readonly #waiting: (() => void)[] = [];
+  #trouble: { readonly error: unknown; readonly until: number } | undefined;
 
   constructor(options: RestOptions) {
     this.#options = options;
@@ -61,10 +65,14 @@ export class Rest {
   #once<T>(path: string, keptMs: (value: T) => number, read: (answer: unknown) => T): Promise<T> {
     const kept = this.#kept.get(path);
     if (kept !== undefined && performance.now() < kept.until) return Promise.resolve(kept.value as T);
+    if (this.#trouble !== undefined && performance.now() < this.#trouble.until) return Promise.reject(this.#trouble.error);
     const asking = this.#asking.get(path) ?? this.#inTurn(() => this.#get(path)).then((answer) => {
       const value = read(answer);
       this.#keep(path, value, keptMs(value));
       return value;
+    }).catch((error: unknown) => {
+      this.#trouble = { error, until: performance.now() + (this.#options.troubleMs ?? TROUBLE_MS) };
+      throw error;
     }).finally(() => this.#asking.delete(path));
     this.#asking.set(path, asking);
     return asking as Promise<T>;

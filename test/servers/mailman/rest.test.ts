@@ -57,7 +57,7 @@ test.after.each(async () => {
 
 function rest(options: { readonly answerMs?: number; readonly port?: number } = {}): Rest {
   const { port } = server.address() as AddressInfo;
-  return new Rest({ https: false, host: "127.0.0.1", port, version: "3.1", user: "restadmin", password: "rest:päss", answerMs: 5_000, ...options });
+  return new Rest({ https: false, host: "127.0.0.1", port, version: "3.1", user: "restadmin", password: "rest:päss", answerMs: 5_000, troubleMs: 100, ...options });
 }
 
 async function has(list: string, from = rest()): Promise<boolean> {
@@ -120,6 +120,7 @@ test("more than wait at a time cannot be told, and those who wait get their answ
   const outcomes = (await all).map(({ status }) => status);
   assert.is(outcomes.filter((status) => status === "fulfilled").length, 202);
   assert.is(outcomes.filter((status) => status === "rejected").length, 98);
+  await new Promise((resolve) => setTimeout(resolve, 150));
   assert.is(await known.has("ant@example.test"), true);
 });
 
@@ -157,6 +158,10 @@ for (const [what, [wrong, expected]] of Object.entries(NO_ANSWERS)) {
     assert.match(said, expected);
     assert.not.match(said, /päss/);
     answer = asMailman;
+    const questions = asked.length;
+    assert.is(await refusal("ant@example.test", one), said);
+    assert.is(asked.length, questions, "it is not asked again at once");
+    await new Promise((resolve) => setTimeout(resolve, 150));
     assert.is(await refusal("ant@example.test", one), "true", "it can tell again");
   });
 }
