@@ -20,7 +20,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["protocol/server", "protocol/client"],
   ["protocol/index"],
   ["transport/address", "transport/in-time", "transport/strategy", "transport/tls", "transport/trouble", "transport/visible"],
-  ["transport/serve", "transport/mechanisms", "transport/next-hop"],
+  ["transport/serve", "transport/mechanisms", "transport/next-hop", "transport/securing"],
   ["transport/node", "transport/link"],
   ["transport/introduce", "transport/transaction"],
   ["transport/connect"],

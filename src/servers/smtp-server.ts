@@ -5,10 +5,9 @@ import { hostname } from "node:os";
 import {
   DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
 } from "../protocol/index.js";
-import type { Address } from "../transport/address.js";
+import { SMTP_PORT, type Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
 import type { ServeOptions } from "../transport/serve.js";
-import { SMTP_PORT } from "../transport/next-hop.js";
 import type { Answer, Eventually, Peer, Session, Strategy } from "../transport/strategy.js";
 import type { Certificate } from "../transport/tls.js";
 import { visible } from "../transport/visible.js";
@@ -116,9 +115,9 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     return this.#listener.listening;
   }
 
-  /** From now on TLS shows this certificate; sessions that are under way keep theirs. Throws for one that is none. */
-  show(certificate: Certificate): void {
-    this.#listener.show(certificate);
+  /** From now on TLS shows this certificate; sessions that are under way keep theirs. Rejects for one that is none. */
+  show(certificate: Certificate): Promise<void> {
+    return this.#listener.show(certificate);
   }
 
   /** Accepts no more, finishes what is in flight, says 421 to the rest. */

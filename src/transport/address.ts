@@ -6,6 +6,8 @@ import { networkInterfaces } from "node:os";
 /** [host, port], port 0 for any that is free; or the path of a unix socket. */
 export type Address = readonly [host: string, port: number] | string;
 
+export const SMTP_PORT = 25;
+
 /** As people write it: "192.0.2.1:25", "[2001:db8::1]:25", a path. */
 export function written(address: Address): string {
   if (typeof address === "string") return address;

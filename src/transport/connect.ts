@@ -2,11 +2,11 @@
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
 import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
-import { written, type Address } from "./address.js";
+import { SMTP_PORT, written, type Address } from "./address.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions } from "./link.js";
-import { isExchange, SMTP_PORT, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+import { isExchange, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 import type { TlsOptions } from "./tls.js";
 import { fitting, notOffered, Transaction } from "./transaction.js";
 import { forNow, trouble, TROUBLES } from "./trouble.js";

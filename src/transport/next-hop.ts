@@ -3,7 +3,7 @@
 import { lookup, resolveMx } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Reply } from "../protocol/index.js";
-import type { Address } from "./address.js";
+import { SMTP_PORT, type Address } from "./address.js";
 import { inTime, type Signal } from "./in-time.js";
 import { TROUBLES } from "./trouble.js";
 
@@ -22,7 +22,6 @@ export interface Resolver {
   resolveMx(domain: string): Promise<readonly { readonly exchange: string; readonly priority: number }[]>;
 }
 
-export const SMTP_PORT = 25;
 /** More addresses than this are not tried for one next hop. */
 const MAX_TARGETS = 20;
 const ABSOLUTE = ".";

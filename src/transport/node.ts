@@ -2,10 +2,10 @@
 
 import { lookup } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
-import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
 import { formatReply, reply } from "../protocol/index.js";
 import { unmapped, type Address } from "./address.js";
 import { Connection, type ServeOptions, type Wire } from "./serve.js";
+import type { Securing } from "./securing.js";
 import type { Peer } from "./strategy.js";
 import type { Certificate, Secured } from "./tls.js";
 
@@ -40,14 +40,13 @@ export class Listener {
   readonly #connections = new Map<SocketWire, Connection>();
   /** Handshakes that come before the session. */
   #handshakes = 0;
-  #certificate: { readonly context: SecureContext; readonly requestCert: boolean } | undefined;
+  #securing: Securing | undefined;
   readonly #clock: NodeJS.Timeout;
   #closed: Promise<void> | undefined;
 
   constructor(address: Address, options: ListenOptions) {
     this.#address = address;
     this.#options = options;
-    if (options.certificate !== undefined) this.show(options.certificate);
     const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs } = options.settings.limits;
     const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
@@ -59,11 +58,10 @@ export class Listener {
     return this.#connections.size;
   }
 
-  /** From now on handshakes show this certificate. Throws for one that is none. */
-  show({ cert, key, clientCa }: Certificate): void {
-    const pem = (given: string | Uint8Array): Buffer => Buffer.from(given);
-    const context = createSecureContext({ cert: pem(cert), key: pem(key), minVersion: "TLSv1.2", ...(clientCa !== undefined && { ca: pem(clientCa) }) });
-    this.#certificate = { context, requestCert: clientCa !== undefined };
+  /** From now on handshakes show this certificate. Rejects for one that is none. */
+  async show(certificate: Certificate): Promise<void> {
+    const { Securing } = await import("./securing.js"); // a server without one starts without node:tls
+    this.#securing = new Securing(certificate);
   }
 
   /** Accepts no more; lets every session finish what is in flight, says 421, closes; after `graceMs` at once. */
@@ -72,6 +70,7 @@ export class Listener {
   }
 
   async #listen(address: Address): Promise<readonly Address[]> {
+    if (this.#options.certificate !== undefined) await this.show(this.#options.certificate);
     if (typeof address === "string") return [addressOf(await this.#bind({ path: address }))];
     const [host, port] = address;
     // A name may stand for several addresses, as "localhost" does for 127.0.0.1 and ::1: a client may use any of them.
@@ -126,15 +125,17 @@ export class Listener {
   /** TLS comes before the greeting (RFC 8314 §3). */
   #secureFirst(wire: SocketWire): void {
     this.#handshakes += 1;
-    const plain = wire.socket;
-    const timer = setTimeout(() => plain.destroy(), this.#options.settings.limits.handshakeMs).unref();
-    const socket = this.#handshake(wire, (tls) => this.#serve(wire, tls));
+    const timer = setTimeout(() => wire.destroy(), this.#options.settings.limits.handshakeMs).unref();
+    this.#handshake(wire, (tls) => {
+      wire.socket.off("close", done);
+      done();
+      this.#serve(wire, tls);
+    });
     const done = (): void => {
       clearTimeout(timer);
       this.#handshakes -= 1;
-      socket.off("secure", done).off("close", done);
     };
-    socket.on("secure", done).on("close", done);
+    wire.socket.on("close", done);
   }
 
   #serve(wire: SocketWire, tls?: Secured): void {
@@ -170,15 +171,8 @@ export class Listener {
     this.#attach(wire, connection);
   }
 
-  #handshake(wire: SocketWire, then: (tls: Secured) => void): TLSSocket {
-    const { context, requestCert } = this.#certificate!;
-    const socket = new TLSSocket(wire.socket, { isServer: true, secureContext: context, requestCert, rejectUnauthorized: false });
-    wire.socket = socket;
-    socket.on("error", ({ code = "unknown" }: NodeJS.ErrnoException) => {
-      if (!socket.authorized && socket.getProtocol() === null) this.#options.failed("TLS", new Error(code), wire.peer);
-    });
-    socket.once("secure", () => then(securedBy(socket)));
-    return socket;
+  #handshake(wire: SocketWire, done: (tls: Secured) => void): void {
+    wire.socket = this.#securing!.handshake(wire.socket, done, (code) => this.#options.failed("TLS", new Error(code), wire.peer));
   }
 
   /** A connection that has no session (§3.8). */
@@ -252,17 +246,6 @@ class SocketWire implements Wire {
   destroy(): void {
     this.socket.destroy();
   }
-}
-
-function securedBy(socket: TLSSocket): Secured {
-  const { fingerprint256, subject } = socket.getPeerCertificate() as { readonly fingerprint256?: string; readonly subject?: { readonly CN?: string } };
-  return {
-    protocol: socket.getProtocol() ?? "",
-    cipher: socket.getCipher().name,
-    authorized: socket.authorized,
-    ...(fingerprint256 !== undefined && { fingerprint: fingerprint256 }),
-    ...(subject?.CN !== undefined && { commonName: subject.CN }),
-  };
 }
 
 /** Our side is closed. What still comes is read away, so that our last reply is not lost to a reset; but not for ever. */

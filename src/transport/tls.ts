@@ -16,8 +16,8 @@ export interface Certificate {
   /** In PEM: the certificate, and those that vouch for it. */
   readonly cert: string | Uint8Array;
   readonly key: string | Uint8Array;
-  /** Asks clients for a certificate; it is valid if one of these vouches for it. One without is let in all the same: hooks decide. */
-  readonly clientCa?: string | Uint8Array;
+  /** Asks clients for a certificate, whoever has made it, and lets those in that have none, too: hooks decide, by its fingerprint. */
+  readonly askClients?: boolean;
 }
 
 /** What is known of a client behind the handshake. */
@@ -25,9 +25,6 @@ export interface Secured {
   /** "TLSv1.3" */
   readonly protocol: string;
   readonly cipher: string;
-  /** It has shown a certificate that is valid. */
-  readonly authorized: boolean;
-  /** The SHA-256 fingerprint of the certificate that it has shown, "AB:CD:…", and its common name. */
+  /** The SHA-256 fingerprint of the certificate that it has shown, and whose key it has: "AB:CD:…". */
   readonly fingerprint?: string;
-  readonly commonName?: string;
 }

@@ -1,0 +1,194 @@
+// TLS at the receiving end, over real sockets: STARTTLS, TLS from the first octet on, certificates.
+
+import { execFileSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { SMTPServer, type Address, type Certificate, type Secured, type Session, type SMTPServerOptions } from "../../dist/index.js";
+import { Client, eventually, PATIENCE_MS } from "../client.js";
+import { have, testIf } from "../interop/tools.js";
+
+const test = suite("TLS");
+const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
+const cleanUp: (() => unknown)[] = [];
+const WHY = have("openssl", "version") ? undefined : "there is no openssl";
+
+test.after.each(async () => {
+  for (const each of cleanUp.splice(0)) await each();
+});
+test.after(() => rmSync(folder, { recursive: true }));
+
+function certificate(name: string): { readonly cert: string; readonly key: string } {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`], { stdio: "ignore" });
+  return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
+}
+
+const made = new Map<string, ReturnType<typeof certificate>>();
+function pem(name: string): ReturnType<typeof certificate> {
+  const found = made.get(name) ?? certificate(name);
+  made.set(name, found);
+  return found;
+}
+
+class Seeing extends SMTPServer {
+  readonly seen: Secured[] = [];
+  readonly messages: string[] = [];
+
+  override session(peer: Parameters<SMTPServer["session"]>[0]): Session {
+    return { ...super.session(peer), secured: (tls) => void this.seen.push(tls) };
+  }
+
+  override processMessage(...[, , , data]: Parameters<SMTPServer["processMessage"]>): void {
+    this.messages.push(Buffer.from(data as Uint8Array).toString());
+  }
+}
+
+async function served(options: SMTPServerOptions = {}): Promise<{ server: Seeing; address: Address; log: string[] }> {
+  const log: string[] = [];
+  const server = new Seeing(["127.0.0.1", 0], undefined, { hostname: "mx.example", certificate: pem("mx.example"), log: (line) => log.push(line), graceMs: 100, ...options });
+  cleanUp.unshift(() => server.close());
+  return { server, address: (await server.listening)[0]!, log };
+}
+
+/** The dialogue goes on under TLS. */
+async function secured(client: Client, options: ConnectionOptions = {}): Promise<Talk> {
+  return Talk.over(connectTls({ socket: client.socket, servername: "mx.example", ca: pem("mx.example").cert, ...options }));
+}
+
+class Talk {
+  readonly socket: TLSSocket;
+  received = "";
+
+  private constructor(socket: TLSSocket) {
+    this.socket = socket;
+    socket.on("error", () => {});
+    socket.on("data", (octets: Buffer) => (this.received += octets.toString()));
+    cleanUp.unshift(() => socket.destroy());
+  }
+
+  static async over(socket: TLSSocket): Promise<Talk> {
+    const talk = new Talk(socket);
+    await once(socket, "secureConnect", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return talk;
+  }
+
+  async say(text: string): Promise<string> {
+    this.received = "";
+    this.socket.write(`${text}\r\n`);
+    return this.until(/^\d{3} .*\r\n/m);
+  }
+
+  async until(pattern: RegExp): Promise<string> {
+    await eventually(() => pattern.test(this.received), `${pattern}: ${this.received}`);
+    return this.received;
+  }
+}
+
+testIf(WHY, test, "STARTTLS: the session starts over, and a message comes through", async () => {
+  const { server, address } = await served();
+  const client = await Client.connect(address);
+  assert.match(await client.say("EHLO client.example"), /250-?.*STARTTLS/s);
+  assert.match(await client.say("STARTTLS"), /^220/);
+  const talk = await secured(client);
+  assert.match(await talk.say("MAIL FROM:<a@b>"), /^503/);
+  assert.not.match(await talk.say("EHLO client.example"), /STARTTLS/);
+  for (const line of ["MAIL FROM:<a@b>", "RCPT TO:<c@d>"]) assert.match(await talk.say(line), /^250/);
+  assert.match(await talk.say("DATA"), /^354/);
+  assert.match(await talk.say("Subject: secret\r\n."), /^250/);
+  assert.equal(server.messages, ["Subject: secret\r\n"]);
+  assert.match(server.seen[0]!.protocol, /^TLSv1\.[23]$/);
+  assert.is(server.seen[0]!.fingerprint, undefined);
+  assert.match(await talk.say("QUIT"), /^221/);
+});
+
+testIf(WHY, test, "what comes behind STARTTLS in the clear is never a command", async () => {
+  const { server, address, log } = await served();
+  const client = await Client.connect(address);
+  await client.say("EHLO client.example");
+  client.send("STARTTLS\r\nMAIL FROM:<injected@b>\r\nRCPT TO:<c@d>\r\n");
+  await client.until(/220 .*\r\n/);
+  const talk = await secured(client);
+  assert.match(await talk.say("NOOP"), /^250 .*OK\r\n$/);
+  assert.match(await talk.say("RCPT TO:<c@d>"), /^503/);
+  assert.match(log.join("\n"), /STARTTLS from 127\.0\.0\.1 failed: Error: 39 octets that came before the handshake were dropped/);
+  assert.equal(server.messages, []);
+});
+
+testIf(WHY, test, "TLS from the first octet on", async () => {
+  const { server, address } = await served({ implicitTls: true });
+  const [host, port] = address as readonly [string, number];
+  const talk = await Talk.over(connectTls({ host, port, servername: "mx.example", ca: pem("mx.example").cert }));
+  await talk.until(/^220 mx\.example/);
+  assert.not.match(await talk.say("EHLO client.example"), /STARTTLS/);
+  assert.match(await talk.say("STARTTLS"), /^500/);
+  assert.is(server.seen.length, 1);
+});
+
+testIf(WHY, test, "no TLS where TLS is spoken: closed, and told of", async () => {
+  const { address, log } = await served({ implicitTls: true });
+  const client = await Client.connectOnly(address);
+  client.send("EHLO client.example\r\n");
+  await client.closed();
+  await eventually(() => log.length > 0, "it is told");
+  assert.match(log[0]!, /^smtpd: TLS from 127\.0\.0\.1 failed: Error: ERR_SSL_/);
+});
+
+testIf(WHY, test, "a handshake that nobody ends", async () => {
+  for (const implicitTls of [true, false]) {
+    const { address } = await served({ implicitTls, limits: { handshakeMs: 100 } });
+    const client = await Client.connectOnly(address);
+    if (!implicitTls) client.send("EHLO x\r\nSTARTTLS\r\n");
+    await eventually(() => client.socket.destroyed || client.socket.readableEnded, "it is closed");
+    client.end();
+  }
+});
+
+testIf(WHY, test, "TLS that is required, and a second certificate while it runs", async () => {
+  const { server, address } = await served({ requireTls: true });
+  const client = await Client.connect(address);
+  await client.say("EHLO client.example");
+  assert.is(await client.say("MAIL FROM:<a@b>"), "530 5.7.0 Must issue a STARTTLS command first\r\n");
+  await client.say("STARTTLS");
+  await secured(client);
+  await server.show(pem("other.example"));
+  assert.match(await server.show({ cert: "none", key: "none" }).then(() => "shown", String), /Error/);
+  const again = await Client.connect(address);
+  await again.say("EHLO client.example");
+  await again.say("STARTTLS");
+  const talk = await secured(again, { servername: "other.example", ca: pem("other.example").cert });
+  await talk.say("EHLO client.example");
+  assert.match(await talk.say("MAIL FROM:<a@b>"), /^250/);
+});
+
+testIf(WHY, test, "a client's certificate is there for hooks", async () => {
+  const certificates: Certificate = { ...pem("mx.example"), askClients: true };
+  const { server, address } = await served({ certificate: certificates });
+  for (const own of [pem("client.example"), pem("other.example"), {}]) {
+    const client = await Client.connect(address);
+    await client.say("EHLO client.example");
+    await client.say("STARTTLS");
+    const talk = await secured(client, own);
+    await talk.say("NOOP");
+  }
+  const expected = ["client.example", "other.example"].map((name) => new X509Certificate(pem(name).cert).fingerprint256);
+  assert.equal(server.seen.map(({ fingerprint }) => fingerprint), [...expected, undefined]);
+});
+
+test("TLS needs a certificate, LMTP another port", () => {
+  assert.throws(() => new SMTPServer(["127.0.0.1", 0], undefined, { requireTls: true }), /TLS needs a certificate/);
+  assert.throws(() => new SMTPServer(["127.0.0.1", 0], undefined, { implicitTls: true }), /TLS needs a certificate/);
+  assert.throws(() => new SMTPServer(["127.0.0.1", 25], undefined, { lmtp: true }), /LMTP is not spoken on port 25/);
+});
+
+test("a certificate that is none: it does not listen", async () => {
+  const server = new SMTPServer(["127.0.0.1", 0], undefined, { certificate: { cert: "none", key: "none" } });
+  assert.match(await server.listening.then(() => "listens", String), /Error/);
+});
+
+test.run();
