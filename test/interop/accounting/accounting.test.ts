@@ -117,7 +117,7 @@ const SCENARIOS: { readonly [name: string]: Scenario & { readonly needs: readonl
     stores: { upstream: (folder, port) => new Sink(folder, port), Mailman: (folder, port) => new Sink(folder, port, { lmtp: true }) },
     tags: { upstream: ["a", "b"], Mailman: ["l+c", "l+d"] },
     planOf: mixedPlanOf,
-    messages: { source: 600, own: 800 },
+    messages: { source: 1_600, own: 700 },
     seed: 3,
     needs: ["smtp-sink", "smtp-source"],
     root: false,

@@ -74,8 +74,9 @@ export class Scene {
   async start(): Promise<void> {
     for (const hop of this.hops) await hop.start();
     await this.proxy.start();
-    const loops = this.hops.map((hop) => this.#again(HOP_LIVES_MS, () => hop.restart()));
-    const proxy = this.#again(PROXY_LIVES_MS, async () => {
+    const longer = (1 + this.hops.length) / 2; // the more there are of them, that all are up as often
+    const loops = this.hops.map((hop) => this.#again(HOP_LIVES_MS, longer, () => hop.restart()));
+    const proxy = this.#again(PROXY_LIVES_MS, longer, async () => {
       await this.proxy.kill();
       await this.proxy.start();
     });
@@ -102,9 +103,9 @@ export class Scene {
     return { ...Object.fromEntries(this.hops.map(({ name, store }) => [name, store.server])), proxy: this.proxy };
   }
 
-  async #again({ least, most }: { readonly least: number; readonly most: number }, kill: () => Promise<void>): Promise<void> {
+  async #again({ least, most }: { readonly least: number; readonly most: number }, longer: number, kill: () => Promise<void>): Promise<void> {
     for (;;) {
-      await sleep(least + this.#next(most - least), undefined, { signal: this.stopped }).catch(() => {});
+      await sleep(longer * (least + this.#next(most - least)), undefined, { signal: this.stopped }).catch(() => {});
       if (this.stopped.aborted) return;
       await kill();
     }
