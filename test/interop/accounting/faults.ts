@@ -1,4 +1,4 @@
-// An upstream's troubles: between the proxy and its upstream, one command and one reply at a time. It never says a 2yz that the
+// A next hop's troubles: between the proxy and, say, its upstream, one command and one reply at a time. It never says a 2yz that the
 // upstream has not said, and what it refuses the upstream does not hear of.
 
 import { once } from "node:events";
@@ -11,6 +11,8 @@ export const STEPS = ["greeting", "EHLO", "RSET", "MAIL", "RCPT", "DATA", "body"
 export const KINDS = ["delay", "reset", "close", "421", "4yz", "5yz", "garbage", "half", "long"] as const;
 export type Step = (typeof STEPS)[number];
 export type Kind = (typeof KINDS)[number];
+
+const LMTP_HELLO = "LHLO";
 
 /** Every how many arrivals at a step there is a fault. */
 const EVERY: { readonly [step in Step]: number } = { greeting: 5, EHLO: 5, RSET: 17, MAIL: 19, RCPT: 23, DATA: 17, body: 13, dot: 19, reply: 11 };
@@ -119,7 +121,7 @@ class Relay {
     await this.#pass("greeting");
     for (;;) {
       const line = await this.#proxy.line();
-      const verb = line.split(/[ \r]/, 1)[0]!.toUpperCase();
+      const verb = line.split(/[ \r]/, 1)[0]!.toUpperCase().replace(LMTP_HELLO, "EHLO");
       const said = await this.#pass(STEPS.find((step) => step === verb), line);
       if (verb === "DATA" && said.startsWith("354")) await this.#passMessage();
     }

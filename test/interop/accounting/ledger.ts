@@ -1,37 +1,40 @@
-// The books: what each attempt to send a message came to at the client, against what is stored upstream.
+// The books: what each attempt to send a message came to at the client, against what is stored at the next hops.
 
-/**
- * "lost": before the end of the data was sent. "in doubt": behind it, and what came was no word of the upstream's about the message.
- * 4yz and 5yz are refusals, at whatever step.
- */
-export const OUTCOMES = ["250", "4yz", "5yz", "lost", "in doubt"] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+import { endingsOf, outcomeOf, type Ending, type Heard, type HopName, type Outcome } from "./heard.js";
+
+/** What one next hop gets of a message in one transaction. */
+export interface Copy {
+  readonly at: HopName;
+  /** Those that were accepted: all people, or all names of one list, which is told one of them. */
+  readonly recipients: readonly string[];
+  /** Whether that is the content that was sent, apart from what the proxy adds. */
+  readonly isContent: (stored: string) => boolean;
+}
 
 export interface Attempt {
   readonly source: string;
   readonly message: string;
-  readonly outcome: Outcome;
-  /** The reply, for whoever looks for the reason. */
-  readonly said: string;
-  /** Those that were accepted; local parts. */
-  readonly recipients: readonly string[];
-  /** Whether that is the content that was sent, apart from the lines put in front of it. */
-  readonly isContent: (stored: string) => boolean;
+  readonly heard: Heard;
+  readonly copies: readonly Copy[];
 }
 
-/** One message, as the upstream has it: octets as latin1, lines ended by LF. */
+/** One message, as a next hop has it: octets as latin1, lines ended by LF. */
 export interface Stored {
+  readonly at: HopName;
   readonly recipients: readonly string[];
   readonly content: string;
 }
 
 /** One stored copy says of which attempt it is; a message that is sent again is sent under the next number. */
 const ATTEMPT = /^X-Attempt: (\S+)$/m;
-/** What the proxy says of its own accord of a connection upstream; and our client of its own to the proxy. */
-const OF_THE_CONNECTION = /^Upstream: /;
+
+/** How much of an attempt is stored. */
+export const EXTENTS = ["nowhere", "in part", "whole"] as const;
+export type Extent = (typeof EXTENTS)[number];
 
 export class Ledger {
   readonly #attempts = new Map<string, Attempt>();
+  readonly #extents = new Map<string, Extent>();
   /** What is wrong, whatever is stored. */
   readonly problems: string[] = [];
 
@@ -43,56 +46,55 @@ export class Ledger {
     return new Set([...this.#attempts.values()].map(({ message }) => message)).size;
   }
 
-  /** How many attempts of a source came to what. */
-  counts(source: string): { readonly [outcome in Outcome]: number } {
-    const outcomes = [...this.#attempts.values()].filter((each) => each.source === source).map(({ outcome }) => outcome);
-    return Object.fromEntries(OUTCOMES.map((outcome) => [outcome, outcomes.filter((each) => each === outcome).length])) as Record<Outcome, number>;
+  /** How many attempts of a source came to that; once the books are audited, of them those that are stored so far. */
+  count(source: string, outcome: Outcome, extent?: Extent): number {
+    const attempts = [...this.#attempts].filter(([, each]) => each.source === source && outcomeOf(each.heard, each.copies.length) === outcome);
+    return attempts.filter(([key]) => extent === undefined || this.#extents.get(key) === extent).length;
   }
 
-  /** Compares. `duplicates`: copies beyond the first; each is there because its client had been in doubt, and sent it again. */
+  /** Compares. `duplicates`: copies beyond the first for a recipient; each is there because its client had not heard 250, and sent it again. */
   audit(stored: readonly Stored[]): { readonly duplicates: number } {
-    const copies = new Map<string, Stored[]>();
+    const found = new Map<string, Stored[]>();
     for (const copy of stored) {
       const key = ATTEMPT.exec(copy.content.slice(0, 4096))?.[1] ?? copy.recipients[0]!;
-      copies.set(key, [...(copies.get(key) ?? []), copy]);
+      if (!this.#attempts.has(key)) this.problems.push(`${key} is stored, and nobody sent it`);
+      found.set(key, [...(found.get(key) ?? []), copy]);
     }
-    const ofMessage = new Map<string, number>();
-    for (const [key, found] of copies) {
-      const attempt = this.#attempts.get(key);
-      if (attempt === undefined) {
-        this.problems.push(`${key} is stored, and nobody sent it`);
-        continue;
-      }
-      ofMessage.set(attempt.message, (ofMessage.get(attempt.message) ?? 0) + found.length);
-      this.#compare(key, attempt, found);
-    }
-    for (const [key, { outcome, said }] of this.#attempts) {
-      if (outcome === "250" && !copies.has(key)) this.problems.push(`${key} is not stored, and the client heard ${said}`);
-    }
-    return { duplicates: [...ofMessage.values()].reduce((sum, copies) => sum + copies - 1, 0) };
+    for (const [key, attempt] of this.#attempts) this.#compare(key, attempt, found.get(key) ?? []);
+    const first = new Set([...found].flatMap(([key, copies]) => copies.map(({ at, recipients }) => `${this.#attempts.get(key)?.message} ${at} ${recipients[0]}`)));
+    return { duplicates: stored.length - first.size };
   }
 
-  #compare(key: string, { outcome, said, recipients, isContent }: Attempt, found: readonly Stored[]): void {
-    if (outcome !== "250" && outcome !== "in doubt") this.problems.push(`${key} is stored, and the client heard ${outcome}: ${said}`);
-    if (found.length > 1) this.problems.push(`${key} is stored ${found.length} times, and was sent once`);
+  #compare(key: string, { heard, copies }: Attempt, found: readonly Stored[]): void {
     for (const copy of found) {
-      if (!isContent(copy.content)) this.problems.push(`${key} is stored with another content: ${copy.content.length} octets, ${JSON.stringify(copy.content.slice(-60))} the last of them`);
-      if (copy.recipients.join() !== recipients.join()) this.problems.push(`${key} is stored for ${copy.recipients.join()}, not for ${recipients.join()}`);
+      const sent = copies.find((each) => isOf(each, copy));
+      if (sent === undefined) this.problems.push(`${key} is stored for ${shown([copy])}, not for ${shown(copies)}`);
+      if (sent?.isContent(copy.content) === false) this.problems.push(`${key} is stored with another content: ${copy.content.length} octets, ${JSON.stringify(copy.content.slice(-60))} the last of them`);
     }
+    const there = copies.filter((copy) => found.some((each) => isOf(copy, each)));
+    this.#extents.set(key, there.length === 0 ? "nowhere" : there.length < copies.length ? "in part" : "whole");
+    if (there.length < found.length) this.problems.push(`${key} is stored ${found.length} times: for ${shown(found)}`);
+    if (endingsOf(heard).some((ending) => copies.every((copy) => fits(ending, copy, there.includes(copy))))) return;
+    const absent = copies.filter((copy) => !there.includes(copy));
+    this.problems.push(`${key} is stored for ${shown(there)}, not for ${shown(absent)}, and the client heard ${said(heard)}`);
   }
 }
 
-/** What a negative reply means, before the end of the data was sent or behind it. */
-export function outcomeOf(code: number, text: string, ended: boolean): Outcome {
-  if (code < 300) return "250";
-  if (code >= 500) return "5yz";
-  return !OF_THE_CONNECTION.test(text) ? "4yz" : ended ? "in doubt" : "lost";
+function fits({ people, list }: Ending, { at, recipients }: Copy, stored: boolean): boolean {
+  const fate = at === "upstream" ? people : list(recipients);
+  return fate === "in doubt" || stored === (fate === "stored");
 }
 
-/** The proxy's line, right in front of what was sent (RFC 5321 §4.4). */
-const RECEIVED = /(?:^|\n)Received: from [^\n]+\n\tby [^\n]+ with E?SMTP;\n\t[^\n]+\n$/;
+/** People may be told in any order: each is looked up first. */
+function isOf(copy: Copy, { at, recipients }: Stored): boolean {
+  if (copy.at !== at) return false;
+  return at === "upstream" ? [...recipients].sort().join() === [...copy.recipients].sort().join() : recipients.length === 1 && copy.recipients.includes(recipients[0]!);
+}
 
-/** `sent`: as latin1, with LFs; from the first line to the last. */
-export function isRelayed(stored: string, sent: string): boolean {
-  return stored.endsWith(sent) && RECEIVED.test(stored.slice(0, stored.length - sent.length));
+function shown(copies: readonly Omit<Stored, "content">[]): string {
+  return copies.map(({ at, recipients }) => `${recipients.join()} at ${at}`).join(" and ") || "nobody";
+}
+
+function said({ code, lines, ended, byProxy }: Heard): string {
+  return `${byProxy ? "" : "no reply, but "}${code} ${lines.join(" / ")} ${ended ? "behind" : "before"} the end of the data`;
 }

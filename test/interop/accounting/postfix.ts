@@ -87,7 +87,7 @@ export class Postfix {
     this.server = new Server(port, [master, "-c", this.#config, "-d", "-s"], folder);
   }
 
-  stored(): Stored[] {
+  stored(): Omit<Stored, "at">[] {
     const files = ["incoming", "active", "hold", "deferred"].flatMap((queue) => this.#complete(join(this.#folder, "spool", queue)));
     return Array.from({ length: Math.ceil(files.length / BATCH) }, (_, nth) => this.#read(files.slice(nth * BATCH, (nth + 1) * BATCH))).flat();
   }
@@ -102,11 +102,11 @@ export class Postfix {
     });
   }
 
-  #read(files: readonly string[]): Stored[] {
+  #read(files: readonly string[]): Omit<Stored, "at">[] {
     const shown = execFileSync(find("postcat")!, ["-c", this.#config, ...files], { encoding: "latin1", maxBuffer: 1e9 });
     return shown.split(/^\*\*\* ENVELOPE RECORDS .*\n/m).slice(1).map((message) => {
       const [envelope = "", content = ""] = message.split(/^\*\*\* (?:MESSAGE CONTENTS|HEADER EXTRACTED) .*\n/m);
-      return { recipients: [...envelope.matchAll(/^recipient: ([^@\n]+)@/gm)].map(([, local]) => local!), content };
+      return { recipients: [...envelope.matchAll(/^recipient: ([^\n]+)$/gm)].map(([, address]) => address!), content };
     });
   }
 }

@@ -1,4 +1,4 @@
-// The proxy and its upstream, the faults between them, and the killing of both.
+// The proxy and its next hops, the faults between them, and the killing of all.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,26 +6,21 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { random } from "../../splits.js";
-import { Injector, Schedule } from "./faults.js";
-import type { Stored } from "./ledger.js";
+import { HOPS } from "./heard.js";
+import { Hop, type MakeStore } from "./hop.js";
+import { mailmanCfg } from "./lists.js";
 import { quietPort, Server } from "./processes.js";
 
 const CLI = fileURLToPath(new URL("../../../dist/cli.js", import.meta.url));
 /** From one start to the next killing. */
-const UPSTREAM_LIVES_MS = { least: 800, most: 2_500 };
+const HOP_LIVES_MS = { least: 800, most: 2_500 };
 const PROXY_LIVES_MS = { least: 500, most: 2_000 };
-const DOWN_MS = 100;
 
-/** An upstream, and what it has stored. To be read while it is down. */
-export interface Store {
-  readonly server: Server;
-  stored(): Stored[];
-}
+/** Without a Mailman the proxy is a PureProxy. */
+export interface Stores { readonly upstream: MakeStore; readonly Mailman?: MakeStore }
 
 export class Scene {
-  readonly store: Store;
-  readonly schedule = new Schedule();
-  readonly injector: Injector;
+  readonly hops: readonly Hop[];
   readonly proxy: Server;
   readonly #folder: string;
   readonly #next: (below: number) => number;
@@ -35,18 +30,19 @@ export class Scene {
   /** Over before it is stopped only where something is wrong with the scene itself. */
   #trouble: Promise<unknown> = Promise.resolve();
 
-  private constructor(folder: string, ports: readonly [number, number, number], make: (folder: string, port: number) => Store, seed: number) {
-    const [upstream, faults, proxy] = ports;
+  private constructor(folder: string, hops: readonly [Hop, Hop | undefined], port: number, seed: number) {
+    const [upstream, mailman] = hops;
     this.#folder = folder;
     this.#next = random(seed);
-    this.store = make(folder, upstream);
-    this.injector = new Injector(faults, upstream, this.schedule);
-    this.proxy = new Server(proxy, [process.execPath, CLI, "-n", `127.0.0.1:${proxy}`, `127.0.0.1:${faults}`], folder);
+    this.hops = hops.filter((hop) => hop !== undefined);
+    const mailmans = mailman === undefined ? [] : ["-c", "MailmanProxy", "--mailman-cfg", mailmanCfg(folder, mailman.injector.port)];
+    this.proxy = new Server(port, [process.execPath, CLI, "-n", ...mailmans, `127.0.0.1:${port}`, `127.0.0.1:${upstream.injector.port}`], folder);
   }
 
-  static async set(make: (folder: string, port: number) => Store, seed: number): Promise<Scene> {
+  static async set({ upstream, Mailman }: Stores, seed: number): Promise<Scene> {
     const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
-    return new Scene(folder, [await quietPort(), await quietPort(), await quietPort()], make, seed);
+    const [first, second] = HOPS;
+    return new Scene(folder, [await Hop.set(first, upstream, folder), Mailman && (await Hop.set(second, Mailman, folder))], await quietPort(), seed);
   }
 
   /** No more trouble. */
@@ -54,45 +50,39 @@ export class Scene {
     return this.#stop.signal;
   }
 
-  /** How often both were killed at least. */
-  get kills(): number {
-    return Math.min(this.store.server.kills, this.proxy.kills);
+  /** How often each was killed. */
+  get kills(): { readonly [name: string]: number } {
+    return Object.fromEntries(Object.entries(this.#servers).map(([name, { kills }]) => [name, kills]));
   }
 
   /** What happened that is not in the books: of what the proxy printed, all that was not meant for the operator. */
   get problems(): string[] {
-    const printed = this.proxy.stderr.split("\n").filter((line) => line !== "" && !/^smtpd: (?:PureProxy listening on|upstream) /.test(line));
-    const ended = Object.entries({ proxy: this.proxy, upstream: this.store.server }).filter(([, { deaths }]) => deaths > 0);
-    return [...this.injector.problems, ...printed, ...ended.map(([name, { deaths }]) => `the ${name} ended ${deaths} times by itself`)];
+    const printed = this.proxy.stderr.split("\n").filter((line) => line !== "" && !/^smtpd: (?:(?:Pure|Mailman)Proxy listening on|upstream|Mailman at) /.test(line));
+    const ended = Object.entries(this.#servers).filter(([, { deaths }]) => deaths > 0);
+    return [...this.hops.flatMap(({ injector }) => injector.problems), ...printed, ...ended.map(([name, { deaths }]) => `the ${name} ended ${deaths} times by itself`)];
   }
 
-  /** Waits until all is sent, in the midst of trouble. Behind that the upstream is down. */
+  /** Waits until all is sent, in the midst of trouble. Behind that the next hops are down. */
   async during(sending: Promise<unknown>): Promise<void> {
     await Promise.race([sending, this.#trouble]);
-    this.schedule.on = false;
+    for (const { schedule } of this.hops) schedule.on = false;
     this.#stop.abort();
     await this.#trouble;
-    await this.store.server.kill();
+    for (const { store } of this.hops) await store.server.kill();
   }
 
   async start(): Promise<void> {
-    await this.store.server.start();
-    await this.injector.open();
+    for (const hop of this.hops) await hop.start();
     await this.proxy.start();
-    const upstream = this.#again(UPSTREAM_LIVES_MS, async () => {
-      this.injector.shut(); // connections are refused while it is down
-      await this.store.server.kill();
-      await sleep(DOWN_MS);
-      await this.store.server.start();
-      await this.injector.open();
-    });
-    const proxy = this.#again(PROXY_LIVES_MS, async () => {
+    const longer = (1 + this.hops.length) / 2; // the more there are of them, that all are up as often
+    const loops = this.hops.map((hop) => this.#again(HOP_LIVES_MS, longer, () => hop.restart()));
+    const proxy = this.#again(PROXY_LIVES_MS, longer, async () => {
       await this.proxy.kill();
       await this.proxy.start();
     });
     const late = new Promise<never>((_, reject) => (this.#giveUp = reject));
-    this.#loops = Promise.allSettled([upstream, proxy]);
-    this.#trouble = Promise.race([Promise.all([upstream, proxy]), late]);
+    this.#loops = Promise.allSettled([...loops, proxy]);
+    this.#trouble = Promise.race([Promise.all([...loops, proxy]), late]);
     this.#trouble.catch(() => {}); // until it is waited for
   }
 
@@ -103,15 +93,19 @@ export class Scene {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.injector.close();
+    for (const { injector } of this.hops) injector.close();
     await this.#loops;
-    await Promise.all([this.proxy.kill(), this.store.server.kill()]);
+    await Promise.all([this.proxy.kill(), ...this.hops.map((hop) => hop.close())]);
     rmSync(this.#folder, { recursive: true });
   }
 
-  async #again({ least, most }: { readonly least: number; readonly most: number }, kill: () => Promise<void>): Promise<void> {
+  get #servers(): { readonly [name: string]: Server } {
+    return { ...Object.fromEntries(this.hops.map(({ name, store }) => [name, store.server])), proxy: this.proxy };
+  }
+
+  async #again({ least, most }: { readonly least: number; readonly most: number }, longer: number, kill: () => Promise<void>): Promise<void> {
     for (;;) {
-      await sleep(least + this.#next(most - least), undefined, { signal: this.stopped }).catch(() => {});
+      await sleep(longer * (least + this.#next(most - least)), undefined, { signal: this.stopped }).catch(() => {});
       if (this.stopped.aborted) return;
       await kill();
     }

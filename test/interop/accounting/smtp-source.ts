@@ -1,45 +1,46 @@
 // Postfix's smtp-source as a client: it sends each message once, and its dialogue says what became of it.
 
 import { spawn } from "node:child_process";
-import { outcomeOf, type Ledger, type Outcome } from "./ledger.js";
+import { ENHANCED_CODE, type Heard, type HopName } from "./heard.js";
+import type { Ledger } from "./ledger.js";
 import { find } from "./processes.js";
 
 const PATIENCE_MS = 60_000;
 
 /** The payload of smtp-source -l 800: nine lines of 80 octets with their CRLFs, and one without. */
 const PAYLOAD = `${Array.from("123456789", (first) => `${first.padEnd(78, "X")}\n`).join("")}${"X".repeat(80)}\n`;
-/** What the proxy shows to a client that has said HELO, too. */
-const ENHANCED_CODE = /^\d\.\d+\.\d+ /;
+/** Until the proxy says something. */
+const NOTHING_SAID = { code: 451, lines: ["connection closed"], byProxy: false };
 
 /**
  * Sends messages one by one until it has sent them all, or the connection is lost: smtp-source gives up then. Their recipients are
- * numbered: 7tag, and so is the dialogue that it prints an account of each. Resolves with how many there were.
+ * numbered: 7a@d.test, and so is the dialogue that it prints an account of each. Resolves with how many there were.
  */
-export async function smtpSource(port: number, tag: string, messages: number, ledger: Ledger): Promise<number> {
-  const args = ["-v", "-A", "-d", "-s", "1", "-m", `${messages}`, "-N", "-f", "s@s.test", "-t", `${tag}@d.test`, "-l", "800", `127.0.0.1:${port}`];
+export async function smtpSource(port: number, to: string, at: HopName, messages: number, ledger: Ledger): Promise<number> {
+  const args = ["-v", "-A", "-d", "-s", "1", "-m", `${messages}`, "-N", "-f", "s@s.test", "-t", to, "-l", "800", `127.0.0.1:${port}`];
   const source = spawn(find("smtp-source")!, args, { stdio: ["ignore", "ignore", "pipe"], timeout: PATIENCE_MS, killSignal: "SIGKILL" });
   let sent = 0;
   let key: string | undefined;
   let asked = "";
-  const enter = (outcome: Outcome, said: string): void => {
-    if (key !== undefined) ledger.enter(key, { source: "smtp-source", message: key, outcome, said, recipients: [key], isContent: (stored) => isPayload(stored) });
+  const enter = (heard: Heard): void => {
+    if (key !== undefined) ledger.enter(key, { source: "smtp-source", message: key, heard, copies: [{ at, recipients: [key], isContent: (stored) => isPayload(stored) }] });
   };
   const read = (line: string): void => {
     const [, code, text = ""] = /^<<< (\d{3})(?: (.*)|$)/.exec(line) ?? [];
     if (code !== undefined) {
       if (asked === "." || (Number(code) >= 400 && /^(RCPT|DATA)/.test(asked))) {
-        enter(outcomeOf(Number(code), text.replace(ENHANCED_CODE, ""), asked === "."), line);
+        enter({ code: Number(code), lines: [text.replace(ENHANCED_CODE, "")], ended: asked === ".", byProxy: true });
         key = undefined;
       }
       return;
     }
     asked = line;
-    if (line === ".") enter("in doubt", line);
-    const [, recipient] = /^RCPT TO:<([^@>]+)@/.exec(line) ?? [];
+    if (line === ".") enter({ ...NOTHING_SAID, ended: true });
+    const [, recipient] = /^RCPT TO:<([^>]+)>/.exec(line) ?? [];
     if (recipient === undefined) return;
     key = recipient;
     sent += 1;
-    enter("lost", line);
+    enter({ ...NOTHING_SAID, ended: false });
   };
   let unread = "";
   source.stderr.setEncoding("latin1").on("data", (text: string) => {
