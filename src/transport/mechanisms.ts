@@ -20,7 +20,9 @@ export interface Channel {
 }
 
 /** What a client may use: it has what is needed, the server offers it, and nobody else learns the secret. */
-export function usable(known: readonly Mechanism[], credentials: Credentials, names: readonly string[], { unheard, binding }: Channel): readonly Mechanism[] {
+export function usable(
+  known: readonly Mechanism[], credentials: Credentials, names: readonly string[], { unheard, binding }: Channel,
+): readonly Mechanism[] {
   return known.filter(({ name, by, binds, discloses, client }) => {
     return client !== undefined && by in credentials && names.includes(name) && (unheard || !discloses) && (!binds || binding !== undefined);
   });
@@ -30,7 +32,9 @@ export function usable(known: readonly Mechanism[], credentials: Credentials, na
  * What a server may offer: the application can check it, and nobody else learns the secret. `inClear` names what may be used where
  * somebody could listen in; all that shows no secret, if not given.
  */
-export function offered(known: readonly Mechanism[], authenticator: Authenticator, { unheard, binding }: Channel, inClear?: readonly string[]): readonly Mechanism[] {
+export function offered(
+  known: readonly Mechanism[], authenticator: Authenticator, { unheard, binding }: Channel, inClear?: readonly string[],
+): readonly Mechanism[] {
   return known.filter(({ name, against, binds, discloses, server }) => {
     const checked = against === undefined || against.some((each) => authenticator[each] !== undefined);
     const mayBeHeard = inClear === undefined ? !discloses : inClear.includes(name);

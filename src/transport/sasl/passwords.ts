@@ -3,7 +3,7 @@
 
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { identified, isPassword, nameOf } from "./identity.js";
-import type { Mechanism } from "./mechanism.js";
+import type { Authenticator, Mechanism, ServerPart } from "./mechanism.js";
 import { NOTHING, octetsOf, same, textOf } from "./octets.js";
 import { prepared } from "./prepared.js";
 
@@ -66,7 +66,7 @@ export const CRAM_MD5: Mechanism = {
 const DECOY = randomUUID();
 
 /** RFC 2195 §2: user, SP, digest; a space in the user's name is his own. */
-export async function* cramMd5Server(authenticator: Parameters<typeof identified>[0], initial: Uint8Array | undefined, challenge: string): ReturnType<NonNullable<Mechanism["server"]>> {
+export async function* cramMd5Server(authenticator: Authenticator, initial: Uint8Array | undefined, challenge: string): ServerPart {
   if (initial !== undefined) return "unasked";
   const [, name = "", digest] = /^([^]+) ([0-9a-f]{32})$/.exec(textOf(yield octetsOf(challenge)) ?? "") ?? [];
   const user = prepared(name);

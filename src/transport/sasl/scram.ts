@@ -63,7 +63,9 @@ export async function* scramClient({ user, secret }: Proof, flag: string, bound:
 }
 
 /** `flags`: those that a client may show. */
-export async function* scramServer({ authenticator }: Serving, initial: Uint8Array | undefined, flags: readonly string[], bound: Uint8Array, ours: string): ServerPart {
+export async function* scramServer(
+  { authenticator }: Serving, initial: Uint8Array | undefined, flags: readonly string[], bound: Uint8Array, ours: string,
+): ServerPart {
   const first = parseClientFirst(initial ?? (yield NOTHING));
   if (first === undefined) return "malformed";
   if (!flags.includes(first.flag)) return "credentials"; // §6: another channel than ours, or one who was not shown what is offered here

@@ -68,9 +68,10 @@ function parseOauthBearer(text: string): Said | undefined {
   const [, name, pairs] = /^[ny],(?:a=([^,\x00\x01]+))?,\x01((?:[A-Za-z]+=[\t\n\r -~]*\x01)*)\x01$/.exec(text) ?? [];
   if (pairs === undefined) return undefined;
   const user = name === undefined ? "" : unescaped(name);
-  const { auth, host, port } = Object.fromEntries(pairs.split("\x01").map((pair) => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)])) as { readonly [key: string]: string };
+  const values = new Map(pairs.split("\x01").map((pair) => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)]));
+  const auth = values.get("auth");
   if (user === undefined || auth === undefined) return undefined;
-  return { user, token: /^Bearer +([!-~]+)$/i.exec(auth)?.[1] ?? "", host, port };
+  return { user, token: /^Bearer +([!-~]+)$/i.exec(auth)?.[1] ?? "", host: values.get("host"), port: values.get("port") };
 }
 
 /** RFC 7628 §3.2: who it is is what the token says; the name that the client gave is whom it wishes to act as. */
