@@ -16,6 +16,9 @@ const POLL_MS = 10;
  */
 const WHILE_WE_LIVE = 'exec 3<&0; { read -r _ <&3; kill -KILL 0; } & exec "$@" </dev/null 3<&-';
 
+/** Another user than ours, another environment; how long it may take to start. */
+export interface As { readonly uid?: number; readonly gid?: number; readonly env?: NodeJS.ProcessEnv; readonly patienceMs?: number }
+
 export class Server {
   readonly port: number;
   /** How often it was killed. */
@@ -26,18 +29,26 @@ export class Server {
   stderr = "";
   readonly #command: readonly string[];
   readonly #folder: string;
+  readonly #as: As;
   #child: ChildProcess | undefined;
 
   /** Runs in that folder. */
-  constructor(port: number, command: readonly string[], folder: string) {
+  constructor(port: number, command: readonly string[], folder: string, as: As = {}) {
     this.port = port;
     this.#command = command;
     this.#folder = folder;
+    this.#as = as;
+  }
+
+  /** While it runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** Resolves when it accepts connections. */
   async start(): Promise<void> {
-    const child = spawn("sh", ["-c", WHILE_WE_LIVE, "sh", ...this.#command], { cwd: this.#folder, detached: true, stdio: ["pipe", "ignore", "pipe"] });
+    const { patienceMs, ...as } = this.#as;
+    const child = spawn("sh", ["-c", WHILE_WE_LIVE, "sh", ...this.#command], { ...as, cwd: this.#folder, detached: true, stdio: ["pipe", "ignore", "pipe"] });
     this.#child = child;
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     let failure: string | undefined;
@@ -46,7 +57,7 @@ export class Server {
       failure = String(code ?? signal);
       if (this.#child === child) this.deaths += 1;
     });
-    await until(async () => failure !== undefined || (await accepts(this.port)), `port ${this.port} is listened on`);
+    await until(async () => failure !== undefined || (await accepts(this.port)), `port ${this.port} is listened on`, patienceMs);
     if (failure !== undefined) throw new Error(`${this.#command[0]} does not start: ${failure} ${this.stderr}`);
   }
 
@@ -63,7 +74,7 @@ export class Server {
   }
 }
 
-function accepts(port: number): Promise<boolean> {
+export function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     const done = (yes: boolean): void => {
@@ -74,8 +85,8 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function until(holds: () => Promise<boolean>, what: string, patienceMs = PATIENCE_MS): Promise<void> {
+  const deadline = Date.now() + patienceMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`it never came to this: ${what}`);
     await sleep(POLL_MS);
