@@ -6,12 +6,13 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
-import type { Address, DebuggingServerOptions, FormatName, MailmanProxyOptions, NextHop, PureProxyOptions } from "./index.js";
+import type { Address, Certificate, DebuggingServerOptions, FormatName, MailmanProxyOptions, NextHop, PureProxyOptions } from "./index.js";
 import { LINE_ENDINGS } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
 import { SMTPServer } from "./servers/smtp-server.js";
 import { written } from "./transport/address.js";
 import { START_TLS } from "./transport/tls.js";
+import { visible } from "./transport/visible.js";
 
 const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [localhost:localport [remotehost:remoteport]]
 
@@ -26,6 +27,11 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --format FORMAT   How DebuggingServer prints: text, python or json. Default: text.
         --line-endings P  A bare CR or LF is refused, made CRLF, or passed on: refuse, normalise or pass. Default: refuse.
         --exit-after N    End when N messages have been accepted.
+        --tls-cert FILE   A certificate, in PEM, with those that vouch for it: STARTTLS is offered. SIGHUP reads it again.
+        --tls-key FILE    Its key.
+        --tls             TLS from the first octet on.
+        --tls-required    Take nothing before TLS.
+        --lmtp            Speak LMTP in the place of SMTP.
 
 PureProxy and MailmanProxy:
         --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
@@ -58,6 +64,11 @@ const OPTIONS = {
   format: { type: "string", default: "text" },
   "line-endings": { type: "string", default: "refuse" },
   "exit-after": { type: "string" },
+  "tls-cert": { type: "string" },
+  "tls-key": { type: "string" },
+  tls: { type: "boolean" },
+  "tls-required": { type: "boolean" },
+  lmtp: { type: "boolean" },
   allow: { type: "string", multiple: true },
   "relay-domain": { type: "string", multiple: true },
   "x-peer": { type: "boolean" },
@@ -105,6 +116,7 @@ async function main(args: readonly string[]): Promise<void> {
   const remote = remoteSpec.split(",").map(nextHop);
   const format = oneOf(values.format, Object.keys(FORMATS) as FormatName[], "Invalid format");
   const lineEndings = oneOf(values["line-endings"], LINE_ENDINGS, "Invalid line endings");
+  const certificate = certificateOf(values);
   const Server = await serverClass(values.class);
 
   const dialogue = values.debug === true ? new Dialogue(printDialogue) : undefined;
@@ -115,6 +127,10 @@ async function main(args: readonly string[]): Promise<void> {
     enableSMTPUTF8: values.smtputf8 === true,
     format,
     lineEndings,
+    ...(certificate !== undefined && { certificate }),
+    implicitTls: values.tls === true,
+    requireTls: values["tls-required"] === true,
+    lmtp: values.lmtp === true,
     trace: dialogue && ((peer, from, octets) => dialogue.take(peer, `${peer.address}:${peer.port}`, from, octets)),
     allow: values.allow ?? [],
     relayDomains: values["relay-domain"] ?? [],
@@ -135,12 +151,29 @@ async function main(args: readonly string[]): Promise<void> {
   if (values.nosetuid !== true) becomeNobody();
   process.stderr.write(`smtpd: ${Server.name} listening on ${addresses.map(written).join(" and ")}\n`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void stop(server));
+  if (certificate !== undefined) process.on("SIGHUP", () => void showAgain(server, values));
 }
 
 /** Ends when the sessions have; what standard output has not taken by then was not acknowledged either, and is not waited for. */
 async function stop(server: SMTPServer): Promise<void> {
   await server.close();
   process.exit(process.stdout.writableLength > 0 ? 1 : 0);
+}
+
+function certificateOf({ "tls-cert": cert, "tls-key": key, tls, "tls-required": required }: Values): Certificate | undefined {
+  if ((cert === undefined) !== (key === undefined)) throw new Refused("--tls-cert and --tls-key go together", false);
+  if (cert === undefined && (tls === true || required === true)) throw new Refused("TLS needs a certificate: --tls-cert and --tls-key", false);
+  return cert === undefined ? undefined : { cert: contentOf(cert), key: contentOf(key!) };
+}
+
+/** What cannot be read, or is no certificate, leaves the old one in its place. */
+async function showAgain(server: SMTPServer, values: Values): Promise<void> {
+  try {
+    await server.show(certificateOf(values)!);
+    process.stderr.write("smtpd: the certificate was read again\n");
+  } catch (error) {
+    process.stderr.write(visible(`smtpd: the certificate stays as it was: ${(error as Error).message}`) + "\n");
+  }
 }
 
 /** Nobody reads standard error: the dialogue is not kept for him without end. */

@@ -10,6 +10,8 @@ type Side = "client" | "server";
 export class Dialogue {
   readonly #print: (line: string) => void;
   readonly #unfinished = new WeakMap<object, Record<Side, string>>();
+  /** Those whose client says its credentials next. */
+  readonly #secret = new WeakSet<object>();
 
   constructor(print: (line: string) => void) {
     this.#print = print;
@@ -21,11 +23,21 @@ export class Dialogue {
     this.#unfinished.set(connection, unfinished);
     const lines = `${unfinished[side]}${Buffer.from(octets).toString("latin1")}`.split("\r\n");
     unfinished[side] = lines.pop()!;
-    for (const line of lines) this.#say(name, side, line);
+    for (const line of lines) this.#say(name, side, this.#discreet(connection, side, line));
     while (unfinished[side].length > LINE_OCTETS) {
       this.#say(name, side, unfinished[side].slice(0, LINE_OCTETS));
       unfinished[side] = unfinished[side].slice(LINE_OCTETS);
     }
+  }
+
+  /** What a client says with AUTH, and to its challenges, is nobody's business (RFC 4954 §4). */
+  #discreet(connection: object, side: Side, line: string): string {
+    if (side === "server") {
+      if (line.startsWith("334")) this.#secret.add(connection);
+      else this.#secret.delete(connection);
+      return line;
+    }
+    return this.#secret.has(connection) ? "(credentials)" : line.replace(/^(AUTH +\S+ +)\S.*/i, "$1(credentials)");
   }
 
   #say(name: string, side: Side, line: string): void {

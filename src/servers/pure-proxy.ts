@@ -4,7 +4,7 @@
 import { relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
 import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
 import { Fields } from "./fields.js";
-import { receivedLine } from "./received.js";
+import { receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
 
@@ -58,8 +58,10 @@ export class PureProxy extends SMTPServer {
     await Promise.all(this.#ways.map((way) => way.close()));
   }
 
-  override session(peer: Peer): Session {
-    if (!this.admits(peer)) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
+  override session(connected: Peer): Session {
+    let peer = connected;
+    let secure = false;
+    if (!this.admits(peer) && this.options.authentication === undefined) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
     let hello: Hello;
     let mail: Mail;
     let passage: Passage | undefined;
@@ -70,8 +72,16 @@ export class PureProxy extends SMTPServer {
       return this.#offer(await this.#upstream.offers());
     };
     return {
+      secured: () => {
+        secure = true;
+        peer = connected;
+      },
+      authenticated: ({ authorizationId }) => {
+        peer = { ...connected, user: authorizationId };
+      },
       EHLO: greet,
       HELO: greet,
+      LHLO: greet,
       MAIL: async (command) => {
         mail = command;
         const { reversePath } = command;
@@ -86,7 +96,7 @@ export class PureProxy extends SMTPServer {
       DATA: async () => {
         const given = await passage!.data();
         trace = new Fields("received");
-        if (given.code < 400) void passage!.body(Buffer.from(this.#inFront(peer, hello, mail)));
+        if (given.code < 400) void passage!.body(Buffer.from(this.#inFront(peer, { hello, mail, secure, lmtp: this.settings.lmtp })));
         return given;
       },
       body: (chunk) => {
@@ -148,8 +158,8 @@ export class PureProxy extends SMTPServer {
     return this.#offered.ours;
   }
 
-  #inFront(peer: Peer, hello: Hello, mail: Mail): string {
-    const received = receivedLine(peer, hello, mail, this.settings.hostname, new Date());
+  #inFront(peer: Peer, how: Passed): string {
+    const received = receivedLine(peer, how, this.settings.hostname, new Date());
     return this.#xPeer ? `${received}X-Peer: ${peer.address}\r\n` : received;
   }
 

@@ -3,21 +3,31 @@
 import { isHost, type Hello, type Mail } from "../protocol/index.js";
 import { literal, type Peer } from "../transport/index.js";
 
+/** How a message came here. */
+export interface Passed {
+  readonly hello: Hello;
+  readonly mail: Mail;
+  readonly secure?: boolean;
+  readonly lmtp?: boolean;
+}
+
 /**
  * Time-stamp-line = "Received:" FWS From-domain By-domain [With] ";" FWS date-time. The name that the client gave itself is shown
  * where it is a domain or a literal; else the address stands for it.
  */
-export function receivedLine(peer: Peer, hello: Hello, mail: Mail, hostname: string, date: Date): string {
+export function receivedLine(peer: Peer, { hello, mail, secure = false, lmtp = false }: Passed, hostname: string, date: Date): string {
   const tcpInfo = literal(peer.address);
   const name = isHost(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
   const from = tcpInfo === undefined ? name : `${name} (${tcpInfo})`;
-  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(hello, mail)};\r\n\t${dateTime(date)}\r\n`;
+  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol({ hello, mail, secure, lmtp }, peer.user !== undefined)};\r\n\t${dateTime(date)}\r\n`;
 }
 
-/** "with" names the protocol: RFC 3848, and RFC 6531 §4.3 for SMTPUTF8. */
-function withProtocol(hello: Hello, mail: Mail): string {
-  if (mail.parameters["SMTPUTF8"] === true) return "UTF8SMTP";
-  return hello.type === "EHLO" ? "ESMTP" : "SMTP";
+/** "with" names the protocol: RFC 3848, and RFC 6531 §4.3 for SMTPUTF8; S is for TLS, A for a login. */
+function withProtocol({ hello, mail, secure, lmtp }: Passed, authenticated: boolean): string {
+  if (hello.type === "HELO") return "SMTP";
+  const utf8 = mail.parameters["SMTPUTF8"] === true;
+  const name = lmtp ? (utf8 ? "UTF8LMTP" : "LMTP") : utf8 ? "UTF8SMTP" : "ESMTP";
+  return `${name}${secure ? "S" : ""}${authenticated ? "A" : ""}`;
 }
 
 /** date-time of RFC 5322 §3.3, in local time with its offset (§4.4). */

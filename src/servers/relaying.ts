@@ -26,10 +26,10 @@ export class Relaying {
     this.onlyThisHost = allow.length === 0 && relayDomains.length === 0;
   }
 
-  /** Whether a client may relay to anywhere. One on a unix socket has been let in by the file system. */
-  trusts({ address, port }: Peer): boolean {
+  /** Whether a client may relay to anywhere: also one who has logged in. One on a unix socket has been let in by the file system. */
+  trusts({ address, port, user }: Peer): boolean {
     const version = isIP(address);
-    return version === 0 || isLoopback([address, port]) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
+    return user !== undefined || version === 0 || isLoopback([address, port]) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
   }
 
   /**

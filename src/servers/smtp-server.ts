@@ -8,7 +8,8 @@ import {
 import { SMTP_PORT, type Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
 import type { ServeOptions } from "../transport/serve.js";
-import type { Answer, Eventually, Peer, Session, Strategy } from "../transport/strategy.js";
+import type { Eventually } from "../transport/eventually.js";
+import type { Answer, Authentication, Peer, Session, Strategy } from "../transport/strategy.js";
 import type { Certificate } from "../transport/tls.js";
 import { visible } from "../transport/visible.js";
 import { Octets } from "./octets.js";
@@ -30,6 +31,8 @@ export interface SMTPServerOptions {
   readonly implicitTls?: boolean;
   /** Nothing is taken in the clear (RFC 3207 §4). */
   readonly requireTls?: boolean;
+  /** How clients log in: what authentication() of smtpd/transport makes. */
+  readonly authentication?: Authentication;
   /** LMTP (RFC 2033): LHLO, and a reply for each recipient. */
   readonly lmtp?: boolean;
   /** Without the leniencies for old programs. */
@@ -85,14 +88,14 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
-    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, requireTls = false, lmtp = false } = options;
+    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, requireTls = false, lmtp = false, authentication } = options;
     if (certificate === undefined && (implicitTls === true || requireTls)) throw new TypeError("TLS needs a certificate");
     if (lmtp && typeof localaddr !== "string" && localaddr[1] === SMTP_PORT) throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     this.settings = settings({
       hostname: options.hostname ?? hostname(),
       lmtp,
       requireTls,
-      extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
+      extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(authentication === undefined ? [] : [authentication.extension]), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
       limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
       lineEndings: options.lineEndings ?? "refuse",
       strict: options.strict ?? false,
@@ -103,6 +106,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       failed: (what, error, peer, replied) => this.failed(what, error, peer, replied),
       accepted,
       trace,
+      authentication,
       certificate,
       implicitTls,
       ...(maxConnections !== undefined && { maxConnections }),

@@ -51,8 +51,8 @@ function isUnspecified(ip: string): boolean {
   return ip === "0.0.0.0" || ip === "::";
 }
 
-/** An IP address in its shortest form; an IPv4 address within IPv6 as IPv4. */
-function canonical(ip: string): string {
+/** An IP address in its shortest form, without a zone; an IPv4 address within IPv6 as IPv4. */
+export function canonical(ip: string): string {
   if (isIP(ip) !== 6) return ip;
   const short = new URL(`http://[${ip.split("%", 1)[0]}]`).hostname.slice(1, -1);
   const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short) ?? [];

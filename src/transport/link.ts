@@ -5,8 +5,10 @@ import { connect as connectNet, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { Client, reply, type ClientOptions, type Offers, type Reply, type Request, type Wait } from "../protocol/index.js";
 import { unmapped } from "./address.js";
+import { channelBinding } from "./channel-binding.js";
 import type { Target } from "./next-hop.js";
-import type { Eventually } from "./strategy.js";
+import type { ChannelBinding } from "./sasl/mechanism.js";
+import type { Eventually } from "./eventually.js";
 import type { TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
 
@@ -78,6 +80,11 @@ export class Link {
 
   get secure(): boolean {
     return this.#secure;
+  }
+
+  /** What a login can be tied to; undefined where TLS gives nothing. */
+  get binding(): ChannelBinding | undefined {
+    return this.#secure ? channelBinding(this.#socket) : undefined;
   }
 
   /** No transaction is open and nothing is owed: another may be begun. */

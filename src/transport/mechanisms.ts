@@ -1,47 +1,48 @@
-// How a client proves who it is (RFC 4954): each mechanism is what it says first, and what it answers to each challenge.
+// The mechanisms that there are, and which of them may be used over a connection, by either end (RFC 4954 §4).
 
-import { createHmac } from "node:crypto";
-import type { Eventually } from "./strategy.js";
+import { CRAM_MD5, LOGIN, PLAIN } from "./sasl/passwords.js";
+import type { Authenticator, ChannelBinding, Mechanism } from "./sasl/mechanism.js";
+import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS } from "./sasl/scram.js";
+import { OAUTHBEARER, XOAUTH2 } from "./sasl/tokens.js";
+import type { Eventually } from "./eventually.js";
 
-/** A token is for XOAUTH2; a function that gives it is asked each time, since tokens expire. */
+/** In the order of preference. With one of an application's own: `[MINE, ...MECHANISMS]`. */
+export const MECHANISMS: readonly Mechanism[] = [SCRAM_SHA_256_PLUS, SCRAM_SHA_256, PLAIN, LOGIN, CRAM_MD5, OAUTHBEARER, XOAUTH2];
+
+/** A function that gives the token is asked each time, since tokens expire. */
 export type Credentials = { readonly user: string } & ({ readonly password: string } | { readonly token: string | (() => Eventually<string>) });
 
-/** What is proved: `secret` is the password, or the token. */
-export interface Proof {
-  readonly user: string;
-  readonly secret: string;
+/** What is known of the connection. */
+export interface Channel {
+  /** Nobody listens in. */
+  readonly unheard: boolean;
+  readonly binding?: ChannelBinding | undefined;
 }
 
-export interface Mechanism {
-  readonly by: "password" | "token";
-  /** Whether one who listens in learns the secret. */
-  readonly discloses: boolean;
-  /** What AUTH says at once; without it the server begins. */
-  initial?(proof: Proof): string;
-  /** The answer to the nth challenge, counted from 0. */
-  answer(challenge: string, nth: number, proof: Proof): string;
+/** What a client may use: it has what is needed, the server offers it, and nobody else learns the secret. */
+export function usable(
+  known: readonly Mechanism[], credentials: Credentials, names: readonly string[], { unheard, binding }: Channel,
+): readonly Mechanism[] {
+  return known.filter(({ name, by, binds, discloses, client }) => {
+    return client !== undefined && by in credentials && names.includes(name) && (unheard || !discloses) && (!binds || binding !== undefined);
+  });
 }
 
-/** In the order of preference. */
-export const MECHANISMS: { readonly [name: string]: Mechanism } = {
-  // RFC 4616
-  PLAIN: { by: "password", discloses: true, initial: plain, answer: (_challenge, _nth, proof) => plain(proof) },
-  // No RFC: two challenges, for the user and for the password, in words that nobody reads.
-  LOGIN: { by: "password", discloses: true, answer: (_challenge, nth, { user, secret }) => (nth === 0 ? user : secret) },
-  // RFC 2195 §2
-  "CRAM-MD5": {
-    by: "password",
-    discloses: false,
-    answer: (challenge, _nth, { user, secret }) => `${user} ${createHmac("md5", secret).update(challenge, "latin1").digest("hex")}`,
-  },
-  // No RFC. A challenge that is not empty tells what is wrong, as JSON; the answer is empty, and then comes the refusal.
-  XOAUTH2: { by: "token", discloses: true, initial: bearer, answer: (challenge, _nth, proof) => (challenge === "" ? bearer(proof) : "") },
-};
-
-function plain({ user, secret }: Proof): string {
-  return `\0${user}\0${secret}`;
+/**
+ * What a server may offer: the application can check it, and nobody else learns the secret. `inClear` names what may be used where
+ * somebody could listen in; all that shows no secret, if not given.
+ */
+export function offered(
+  known: readonly Mechanism[], authenticator: Authenticator, { unheard, binding }: Channel, inClear?: readonly string[],
+): readonly Mechanism[] {
+  return known.filter(({ name, against, binds, discloses, server }) => {
+    const checked = against === undefined || against.some((each) => authenticator[each] !== undefined);
+    const mayBeHeard = inClear === undefined ? !discloses : inClear.includes(name);
+    return server !== undefined && checked && (unheard || mayBeHeard) && (!binds || binding !== undefined);
+  });
 }
 
-function bearer({ user, secret }: Proof): string {
-  return `user=${user}\x01auth=Bearer ${secret}\x01\x01`;
+/** The binding, where a mechanism makes use of one: the others tell by it whether they were passed over (RFC 5802 §6). */
+export function bindingFor(known: readonly Mechanism[], binding: ChannelBinding | undefined): ChannelBinding | undefined {
+  return known.some(({ binds }) => binds) ? binding : undefined;
 }

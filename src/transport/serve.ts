@@ -2,7 +2,8 @@
 // commands whose hooks answer at once costs no promise and no extra turn.
 
 import { parseReply, reply, REPLIES, Server, type Handshake, type Question, type Reply, type Settings, type Wait } from "../protocol/index.js";
-import type { Answer, Eventually, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
+import type { Eventually } from "./eventually.js";
+import type { Answer, Authentication, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
 import type { Secured } from "./tls.js";
 
 /** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
@@ -24,6 +25,8 @@ export interface Wire {
 export interface ServeOptions {
   readonly settings: Settings;
   readonly strategy: Strategy;
+  /** How clients log in, if they may. */
+  readonly authentication?: Authentication | undefined;
   /** For the operator: a hook failed; what the peer heard, if it was owed a reply. */
   readonly failed: (what: string, error: unknown, peer: Peer, replied?: Reply) => void;
   /** A message was taken: its 2yz is on the way. */
@@ -45,6 +48,7 @@ export class Connection {
   readonly #options: ServeOptions;
   readonly #engine: Server;
   readonly #session: Session;
+  readonly #exchange: Session;
   /** Questions whose answer is not there yet, or waits behind such a one. At most limits.rcptWindow. */
   readonly #slots: Slot[] = [];
   #blocked: Blocked;
@@ -67,6 +71,8 @@ export class Connection {
       throw new TypeError("session() has to return hooks, not a promise of them");
     }
     this.#session = session;
+    const { hostname } = options.settings;
+    this.#exchange = options.authentication?.exchange(hostname, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
     if (tls !== undefined) this.#tell("secured", () => this.#session.secured?.(tls));
   }
 
@@ -184,8 +190,9 @@ export class Connection {
 
   #call(question: Question): Eventually<HelloAnswer> {
     if (question.type === "message" && this.#session.message === undefined) return REPLIES.notHandled;
-    const hooks = this.#session as { readonly [type: string]: ((step: Question) => Eventually<HelloAnswer>) | undefined };
-    return hooks[question.type]?.call(this.#session, question);
+    const session = question.type === "AUTH" || question.type === "response" ? this.#exchange : this.#session;
+    const hooks = session as { readonly [type: string]: ((step: Question) => Eventually<HelloAnswer>) | undefined };
+    return hooks[question.type]?.call(session, question);
   }
 
   /** Passes on the answers that are there, in the order of the questions. */

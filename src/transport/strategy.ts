@@ -1,7 +1,9 @@
 // What the author of a server sees: who has connected, and the hooks that answer.
 
+import type { Eventually } from "./eventually.js";
+import type { Identity } from "./sasl/mechanism.js";
 import type { Secured } from "./tls.js";
-import type { Abort, Command, Connect, Message, Reply, Settings } from "../protocol/index.js";
+import type { Abort, Command, Connect, Extension, Message, Reply, Settings } from "../protocol/index.js";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -10,9 +12,9 @@ export interface Peer {
   readonly port: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Who it has shown to be (RFC 4954), where a server knows that. */
+  readonly user?: string;
 }
-
-export type Eventually<T> = T | PromiseLike<T>;
 
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */
 export type Answer = Reply | string | void;
@@ -26,12 +28,14 @@ export type HelloAnswer = Answer | Settings;
  * that throws or rejects is reported, and the peer hears 451.
  */
 export type Session = {
-  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<T extends "EHLO" | "HELO" ? HelloAnswer : Answer>;
+  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<T extends "EHLO" | "HELO" | "LHLO" ? HelloAnswer : Answer>;
 } & {
   /** The greeting: 220, or a refusal (RFC 5321 §3.1). */
   connect?(step: Connect): Eventually<Answer>;
   /** The connection is under TLS now: behind STARTTLS, or before `connect`. All that was said before is forgotten. */
   secured?(tls: Secured): void;
+  /** The client has logged in (RFC 4954): whose secret it was, and whom it speaks for. */
+  authenticated?(identity: Identity): void;
   /** A piece of the message; the next comes when the promise resolves. A reply refuses the message, and takes effect at its end. */
   body?(chunk: Uint8Array): Eventually<Answer>;
   /** The message is there. A 2yz reply takes responsibility for it. Without this hook it is refused with 451. */
@@ -41,6 +45,13 @@ export type Session = {
   /** The connection is over. The last call. */
   closed?(): void;
 };
+
+/** How clients log in; made by authentication(). */
+export interface Authentication {
+  readonly extension: Extension;
+  /** The hooks of one connection for AUTH. They tell who it is, and the operator what failed. */
+  exchange(hostname: string, authenticated: (identity: Identity) => void, failed: (error: unknown) => void): Pick<Session, "AUTH" | "response">;
+}
 
 export interface Strategy {
   session(peer: Peer): Session;

@@ -2,7 +2,7 @@
 
 import type { Extension, Mail, Offers, Rcpt, Reply } from "../protocol/index.js";
 import type { Finals, Link } from "./link.js";
-import type { Eventually } from "./strategy.js";
+import type { Eventually } from "./eventually.js";
 import { trouble, TROUBLES } from "./trouble.js";
 
 /** Where the transaction is open. */

@@ -131,7 +131,7 @@ test("an empty message has its Received line, too", async () => {
 test("what the client called itself gets into the Received line only as a name or a literal", () => {
   const mail = commandOf("MAIL FROM:<a@b>") as Mail;
   const line = (domain: string, address: string, type: "EHLO" | "HELO" = "EHLO", command = mail): string =>
-    receivedLine({ address, port: 1, localAddress: address, localPort: 2 }, { type, domain }, command, "mx.example", new Date(0)).replace(/\r\n\t/g, " ").trimEnd();
+    receivedLine({ address, port: 1, localAddress: address, localPort: 2 }, { hello: { type, domain }, mail: command }, "mx.example", new Date(0)).replace(/\r\n\t/g, " ").trimEnd();
   const zone = process.env["TZ"];
   for (const [name, time] of [["UTC", "Thu, 01 Jan 1970 00:00:00 +0000"], ["Asia/Kolkata", "Thu, 01 Jan 1970 05:30:00 +0530"], ["America/Caracas", "Wed, 31 Dec 1969 20:00:00 -0400"]] as const) {
     process.env["TZ"] = name;

@@ -1,0 +1,3 @@
+// What may take time.
+
+export type Eventually<T> = T | PromiseLike<T>;
