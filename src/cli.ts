@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
 import type { Address, Certificate, DebuggingServerOptions, FormatName, MailmanProxyOptions, NextHop, PureProxyOptions } from "./index.js";
-import { LINE_ENDINGS } from "./protocol/index.js";
+import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, LINE_ENDINGS, NO_SOLICITING, RRVS, type Extension } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
 import { SMTPServer } from "./servers/smtp-server.js";
 import { written } from "./transport/address.js";
@@ -32,6 +32,7 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --tls             TLS from the first octet on.
         --tls-required    Take nothing before TLS.
         --lmtp            Speak LMTP in the place of SMTP.
+        --extension NAME  Offer an extension that is not offered by default: CHUNKING, DSN and others. May be repeated.
 
 PureProxy and MailmanProxy:
         --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
@@ -69,6 +70,7 @@ const OPTIONS = {
   tls: { type: "boolean" },
   "tls-required": { type: "boolean" },
   lmtp: { type: "boolean" },
+  extension: { type: "string", multiple: true },
   allow: { type: "string", multiple: true },
   "relay-domain": { type: "string", multiple: true },
   "x-peer": { type: "boolean" },
@@ -92,6 +94,8 @@ const CLASSES: { readonly [name: string]: () => Promise<ServerClass> } = {
   PureProxy: async () => (await import("./servers/pure-proxy.js")).PureProxy,
   MailmanProxy: async () => (await import("./servers/mailman-proxy.js")).MailmanProxy,
 };
+/** What can be offered on request without an application that acts on it; a proxy offers what its next hop does, too. */
+const EXTENSIONS: { readonly [keyword: string]: Extension } = Object.fromEntries([BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, NO_SOLICITING, RRVS].map((each) => [each.keyword, each]));
 const MIXED = ["together", "defer"] as const satisfies readonly MailmanProxyOptions["mixed"][];
 
 /** The command line is wrong: its message goes out with the usage, or without. */
@@ -131,6 +135,7 @@ async function main(args: readonly string[]): Promise<void> {
     implicitTls: values.tls === true,
     requireTls: values["tls-required"] === true,
     lmtp: values.lmtp === true,
+    extensions: (values.extension ?? []).map((name) => EXTENSIONS[oneOf(name.toUpperCase(), Object.keys(EXTENSIONS), "Invalid extension")]!),
     trace: dialogue && ((peer, from, octets) => dialogue.take(peer, `${peer.address}:${peer.port}`, from, octets)),
     allow: values.allow ?? [],
     relayDomains: values["relay-domain"] ?? [],

@@ -1,10 +1,11 @@
 // The command, started as a user starts it.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -12,6 +13,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address } from "../dist/index.js";
 import { Client, eventually, freePort, PATIENCE_MS } from "./client.js";
+import { have, testIf } from "./interop/tools.js";
 import { mapsOf } from "./maps.js";
 import { Scripted } from "./scripted.js";
 
@@ -167,6 +169,7 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["-c", "NoServer"], /^Usage[^]*\nUnknown class: NoServer\n$/],
     [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
     [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
+    [["--extension", "TURN"], /\nInvalid extension: TURN; it is one of BINARYMIME, CHUNKING, /],
     [["--mailman-mixed", "never"], /\nInvalid --mailman-mixed: never; it is one of together, defer\n$/],
   ] as const) assert.match(await refused(args), expected);
 });
@@ -177,6 +180,9 @@ test("mistakes that need no usage", async () => {
   assert.is(await refused(["--exit-after", "0"]), "Invalid number of messages: 0\n");
   assert.match(await refused(["--upstream-user", "ann"]), /^--upstream-user needs a password: in SMTPD_UPSTREAM_PASSWORD, or in a file/);
   assert.match(await refused(["--upstream-user", "ann", "--upstream-password-file", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
+  assert.is(await refused(["--tls-cert", "x"]), "--tls-cert and --tls-key go together\n");
+  assert.is(await refused(["--tls"]), "TLS needs a certificate: --tls-cert and --tls-key\n");
+  assert.match(await refused(["--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.is(await refused(["-n", "--allow", "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
   assert.match(await refused(["-n", "-c", "MailmanProxy", "--mailman-cfg", "/no/such/file", "127.0.0.1:0"]), /^Cannot start MailmanProxy: Error: \/no\/such\/file: it cannot be read \(ENOENT\)\n$/);
@@ -226,6 +232,35 @@ test("a port that is taken", async () => {
   const first = new Command([...DEBUGGING, "127.0.0.1:0"]);
   const [, port] = await first.listening();
   assert.match(await refused([...DEBUGGING, `127.0.0.1:${port}`]), /^Cannot listen on 127.0.0.1:\d+: .*EADDRINUSE/);
+});
+
+testIf(have("openssl", "version") ? undefined : "there is no openssl", test, "a certificate, read again at SIGHUP; LMTP; extensions on request", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const make = (name: string): void => void execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", `/CN=${name}`], { stdio: "ignore" });
+  make("one.example");
+  const command = new Command([...DEBUGGING, "--tls-cert", cert, "--tls-key", key, "--tls-required", "--lmtp", "--extension", "chunking", "127.0.0.1:0"]);
+  const shown = async (): Promise<string> => {
+    const client = await command.connect();
+    assert.match(await client.say("LHLO x"), /250-CHUNKING[^]*250 STARTTLS|250-STARTTLS[^]*250 CHUNKING/);
+    assert.match(await client.say("MAIL FROM:<a@b>"), /^530/);
+    await client.say("STARTTLS");
+    const secure = connectTls({ socket: client.socket, rejectUnauthorized: false });
+    await once(secure, "secureConnect", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const { CN } = secure.getPeerCertificate().subject;
+    secure.destroy();
+    return String(CN);
+  };
+  assert.is(await shown(), "one.example");
+  make("two.example");
+  command.process.kill("SIGHUP");
+  await eventually(() => /the certificate was read again/.test(command.stderr), "it is read");
+  assert.is(await shown(), "two.example");
+  writeFileSync(key, "none");
+  command.process.kill("SIGHUP");
+  await eventually(() => /the certificate stays as it was: /.test(command.stderr), "the operator is told");
+  assert.is(await shown(), "two.example");
+  rmSync(folder, { recursive: true });
 });
 
 /** A folder with what Mailman would have there, and a REST API that knows a list that is in no map. */

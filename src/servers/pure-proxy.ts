@@ -1,7 +1,7 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
+import { BINARYMIME, relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
 import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
 import { Fields } from "./fields.js";
 import { receivedLine, type Passed } from "./received.js";
@@ -41,7 +41,8 @@ export class PureProxy extends SMTPServer {
   /** `remoteaddr`: the next hop, or several that are tried in order. */
   constructor(localaddr: Address, remoteaddr: NextHop | readonly NextHop[], options: PureProxyOptions = {}) {
     const relaying = new Relaying(options); // it may throw: before anything listens
-    super(localaddr, remoteaddr, { ...options, enableSMTPUTF8: true });
+    const extensions = (options.extensions ?? []).filter((each) => each !== BINARYMIME); // what comes in chunks goes on with DATA, which cannot carry it (RFC 3030 §3)
+    super(localaddr, remoteaddr, { ...options, extensions, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
     this.#upstream = this.way(remoteaddr, options.upstream);

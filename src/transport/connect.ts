@@ -65,7 +65,7 @@ export class Upstream {
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
-    this.#known = [...CLIENT_EXTENSIONS, ...(options.extensions ?? [])];
+    this.#known = [...new Map([...CLIENT_EXTENSIONS, ...(options.extensions ?? [])].map((each) => [each.keyword, each])).values()]; // one of the application's own goes before ours
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */

@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
-import { DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
+import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
 import { receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
@@ -101,6 +101,19 @@ test("recipients that upstream refuses are refused, whatever it does with the ot
   assert.is(await client.until(/354.*\r\n/), "250 2.1.5 Fine\r\n550 5.1.1 No such user\r\n450 4.2.1 Later\r\n550 5.7.1 Blocked\r\n354 Go on\r\n");
   assert.is(await client.say("x", "."), "250 2.6.0 Queued as 4711\r\n");
   assert.is(server.messages.length, 1);
+});
+
+test("what comes in chunks goes on with DATA, dots doubled; octets that are no lines are not taken", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 ENHANCEDSTATUSCODES" }, { extensions: [CHUNKING, BINARYMIME] });
+  const offered = await client.say("EHLO client.example");
+  assert.match(offered, /CHUNKING/);
+  assert.not.match(offered, /BINARYMIME/);
+  assert.match(await client.say("MAIL FROM:<a@b> BODY=BINARYMIME"), /^501/);
+  client.send("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 14\r\nSubject: x\r\n\r\nBDAT 9 LAST\r\n.dot\r\nend");
+  await client.until(/Queued as 4711\r\n/);
+  assert.equal(server.messages.map(withoutTrace), ["Subject: x\r\n\r\n..dot\r\nend\r\n"]);
+  assert.match(server.dialogue, /RCPT TO:<c@d>, DATA$/);
+  assert.is(await client.say("NOOP"), "250 2.0.0 OK\r\n");
 });
 
 test("a pipelined group goes on as groups", async () => {
