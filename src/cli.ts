@@ -80,7 +80,7 @@ const OPTIONS = {
   "upstream-user": { type: "string" },
   "upstream-password-file": { type: "string" },
   "mailman-cfg": { type: "string" },
-  "mailman-mixed": { type: "string", default: "together" },
+  "mailman-mixed": { type: "string" },
   "mailman-classic": { type: "boolean" },
 } as const;
 
@@ -140,9 +140,7 @@ async function main(args: readonly string[]): Promise<void> {
     allow: values.allow ?? [],
     relayDomains: values["relay-domain"] ?? [],
     xPeer: values["x-peer"] === true,
-    ...(values["mailman-cfg"] !== undefined && { mailmanCfg: values["mailman-cfg"] }),
-    mixed: oneOf(values["mailman-mixed"], MIXED, "Invalid --mailman-mixed"),
-    classic: values["mailman-classic"] === true,
+    ...mailmanOptions(values),
     upstream: {
       ...upstreamOptions(values),
       trace: dialogue && ((target, from, octets) => dialogue.take(target, `upstream ${written(target.address)}`, from, octets)),
@@ -221,6 +219,17 @@ function upstreamOptions(values: Values): NonNullable<PureProxyOptions["upstream
     implicitTls: values["tls-upstream"] === true,
     tls: ca === undefined ? {} : { ca: contentOf(ca) },
     ...(user !== undefined && { auth: { user, password: password(values["upstream-password-file"]) } }),
+  };
+}
+
+function mailmanOptions(values: Values): Pick<MailmanProxyOptions, "mailmanCfg" | "mixed" | "classic"> {
+  const { class: name, "mailman-cfg": mailmanCfg, "mailman-mixed": mixed, "mailman-classic": classic } = values;
+  const known = name.replace(/^smtpd\./, "");
+  if (Object.hasOwn(CLASSES, known) && known !== "MailmanProxy" && (mailmanCfg ?? mixed ?? classic) !== undefined) throw new Refused(`The options of Mailman are for MailmanProxy: -c MailmanProxy`);
+  return {
+    ...(mailmanCfg !== undefined && { mailmanCfg }),
+    ...(mixed !== undefined && { mixed: oneOf(mixed, MIXED, "Invalid --mailman-mixed") }),
+    classic: classic === true,
   };
 }
 

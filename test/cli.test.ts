@@ -170,7 +170,8 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
     [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
     [["--extension", "TURN"], /\nInvalid extension: TURN; it is one of BINARYMIME, CHUNKING, /],
-    [["--mailman-mixed", "never"], /\nInvalid --mailman-mixed: never; it is one of together, defer\n$/],
+    [["--mailman-cfg", "/etc/mailman3/mailman.cfg"], /\nThe options of Mailman are for MailmanProxy: -c MailmanProxy\n$/],
+    [["-c", "MailmanProxy", "--mailman-cfg", CLI, "--mailman-mixed", "never"], /\nInvalid --mailman-mixed: never; it is one of together, defer\n$/],
   ] as const) assert.match(await refused(args), expected);
 });
 

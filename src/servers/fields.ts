@@ -3,21 +3,26 @@
 const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
+const CAPITAL_A = 0x41;
+const CAPITAL_Z = 0x5a;
+/** The bit that makes a letter a small one. */
+const SMALL = 0x20;
 
 export class Fields {
-  readonly #counts: Map<string, number>;
-  readonly #longest: number;
+  readonly #names: readonly string[];
+  readonly #counts: number[];
   #ended = false;
   #afterCr = false;
-  /** Nothing of this line has come yet. */
-  #lineBegins = true;
-  /** What this line began with, while it may be a name that is looked for. */
-  #name: string | undefined = "";
+  /** Octets of this line so far. */
+  #column = 0;
+  /** Names that this line may begin with, a bit for each; 0 where it is settled that it has none, or which. */
+  #open: number;
 
-  /** Names in lower case. */
+  /** Names in lower case, at most thirty-one. */
   constructor(...names: readonly string[]) {
-    this.#counts = new Map(names.map((name) => [name, 0]));
-    this.#longest = Math.max(...names.map(({ length }) => length));
+    this.#names = names;
+    this.#counts = names.map(() => 0);
+    this.#open = this.#all;
   }
 
   get ended(): boolean {
@@ -25,37 +30,43 @@ export class Fields {
   }
 
   count(name: string): number {
-    return this.#counts.get(name)!;
+    return this.#counts[this.#names.indexOf(name)]!;
   }
 
   /** Reads on. Gives where in these octets the header ends, in front of the empty line; -1 where it does not, or has ended before. */
   pass(octets: Uint8Array): number {
     for (let at = 0; at < octets.length && !this.#ended; at++) {
-      this.#octet(octets[at]!);
-      if (this.#ended) return at;
+      const octet = octets[at]!;
+      if (this.#afterCr && octet !== LF) this.#newLine(); // a CR alone ends a line for the next hop, to which it is sent as CRLF (RFC 5321 §2.3.8)
+      this.#afterCr = octet === CR;
+      if (octet === CR || octet === LF) {
+        this.#ended = this.#column === 0;
+        if (this.#ended) return at;
+        if (octet === LF) this.#newLine();
+      } else {
+        if (this.#open !== 0) this.#name(octet);
+        this.#column += 1;
+      }
     }
     return -1;
   }
 
-  /** A CR or LF alone ends a line, too: so it does for the next hop, to which it is sent as CRLF (RFC 5321 §2.3.8). */
-  #octet(octet: number): void {
-    if (this.#afterCr && octet !== LF) this.#newLine();
-    this.#afterCr = octet === CR;
-    if (octet !== CR && octet !== LF) return this.#text(octet);
-    this.#ended = this.#lineBegins;
-    if (octet === LF) this.#newLine();
+  get #all(): number {
+    return 2 ** this.#names.length - 1;
   }
 
   #newLine(): void {
-    this.#lineBegins = true;
-    this.#name = "";
+    this.#column = 0;
+    this.#open = this.#all;
   }
 
-  #text(octet: number): void {
-    this.#lineBegins = false;
-    if (this.#name === undefined) return;
-    const count = octet === COLON ? this.#counts.get(this.#name.toLowerCase()) : undefined;
-    if (count !== undefined) this.#counts.set(this.#name.toLowerCase(), count + 1);
-    this.#name = octet === COLON || this.#name.length === this.#longest ? undefined : this.#name + String.fromCharCode(octet);
+  #name(octet: number): void {
+    const small = octet >= CAPITAL_A && octet <= CAPITAL_Z ? octet | SMALL : octet;
+    for (let nth = 0; nth < this.#names.length; nth++) {
+      const name = this.#names[nth]!;
+      if ((this.#open & (1 << nth)) === 0) continue;
+      if (octet === COLON && this.#column === name.length) this.#counts[nth]! += 1;
+      if (octet === COLON || name.charCodeAt(this.#column) !== small) this.#open &= ~(1 << nth);
+    }
   }
 }

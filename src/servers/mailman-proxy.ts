@@ -6,7 +6,7 @@ import type { AddressRule, Listed } from "./mailman/address.js";
 import { readMailmanConfig, type MailmanConfig } from "./mailman/config.js";
 import { CannotTell, directory, either, fixed, type Directory, type Source } from "./mailman/directory.js";
 import { PostfixMaps } from "./mailman/maps.js";
-import { Mixed, Post } from "./mailman/mixed.js";
+import { Mixed, type Post } from "./mailman/mixed.js";
 import { Rest } from "./mailman/rest.js";
 import { PureProxy, type Patience, type PureProxyOptions } from "./pure-proxy.js";
 import { RELAYING_DENIED } from "./relaying.js";
@@ -22,6 +22,8 @@ export interface MailmanProxyOptions extends PureProxyOptions {
   readonly mixed?: "together" | "defer";
   /** Lists are told by the rule of Python's MailmanProxy. */
   readonly classic?: boolean;
+  /** How long a session with Mailman waits for DATA behind the last recipient; 60,000 if not given. */
+  readonly envelopeMs?: number;
 }
 
 const MAILMAN_CFG = "/etc/mailman3/mailman.cfg";
@@ -29,6 +31,8 @@ const CANNOT_TELL = reply(451, "4.3.0", "It cannot be told now whether this is a
 const LOOKUP_MS = 20_000;
 /** Each connection costs Mailman a look-up of its own name. */
 const INTRODUCE_MS = 30_000;
+/** With Mailman, of all clients together. */
+const SESSIONS = 100;
 /** The same trouble is told to the operator once in this time. */
 const AGAIN_MS = 60_000;
 const MAX_TOLD = 100;
@@ -41,25 +45,27 @@ export class MailmanProxy extends PureProxy {
 
   /** Throws Error where Mailman's configuration cannot be read, before anything listens. */
   constructor(localaddr: Address, remoteaddr: NextHop | readonly NextHop[], options: MailmanProxyOptions = {}) {
-    const { mailmanCfg = MAILMAN_CFG, mailman, mixed = "together", classic = false } = options;
+    const { mailmanCfg = MAILMAN_CFG, mailman, mixed = "together", classic = false, envelopeMs } = options;
     const config = mailman === undefined || options.directory === undefined ? readMailmanConfig(mailmanCfg) : undefined;
-    super(localaddr, remoteaddr, options);
     const rule = { delimiter: config?.delimiter ?? "+", classic };
-    this.#directory = options.directory === undefined ? directory(this.#mailmansOwn(config!), rule) : given(options.directory, rule);
+    const named = options.directory && given(options.directory, rule); // it may throw: before anything listens
+    super(localaddr, remoteaddr, options);
+    this.#directory = named ?? directory(this.#mailmansOwn(config!), rule);
     const way = this.way(mailman ?? config!.lmtp, {
       lmtp: true,
+      most: SESSIONS,
       introduceMs: INTRODUCE_MS,
       trace: options.upstream?.trace,
       log: (line) => this.log(line.replace(/^upstream /, "Mailman at ").replace("Upstream: ", "")),
     });
-    this.#post = new Post(way, this.settings.hostname, mixed === "defer");
+    this.#post = { mailman: way, hostname: this.settings.hostname, separate: mixed === "defer", envelopeMs };
   }
 
-  /** Upstream is asked for the first recipient that is no list's: Mailman's mail does not hang on it. */
+  /** Upstream's transaction is opened for the first recipient that is no list's. */
   protected override async begin(peer: Peer, mail: Mail): Promise<Passage> {
     return new Mixed(mail, this.#post, {
       find: (path) => this.#find(path),
-      admits: (path) => (super.admits(peer, path) ? undefined : RELAYING_DENIED),
+      admits: (path) => (path.domain === "" || super.admits(peer, path) ? undefined : RELAYING_DENIED), // §4.5.1: "Postmaster" of a server that takes mail
       relay: (gone) => super.begin(peer, mail, gone),
     });
   }
@@ -75,7 +81,7 @@ export class MailmanProxy extends PureProxy {
   }
 
   /** Never "no list" where that is not known. */
-  async #find(path: Path): Promise<Listed | Reply | undefined> {
+  async #find(path: Path): Promise<Listed | Reply | null | undefined> {
     try {
       const found = await inTime(LOOKUP_MS, CANNOT_TELL, async () => this.#directory.lookup(path));
       if (found === CANNOT_TELL) throw new CannotTell("no answer in time");
@@ -97,8 +103,9 @@ export class MailmanProxy extends PureProxy {
   #tell(line: string): void {
     const now = performance.now();
     if (now < (this.#told.get(line) ?? 0)) return;
-    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.delete(line);
     this.#told.set(line, now + AGAIN_MS);
+    if (this.#told.size > MAX_TOLD) this.#told.delete(this.#told.keys().next().value!);
     this.log(line);
   }
 }

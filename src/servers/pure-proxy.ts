@@ -142,6 +142,7 @@ export class PureProxy extends SMTPServer {
       this.#ways.push(way);
       return way;
     } catch (error) {
+      super.listening.catch(() => {});
       void super.close(); // nobody gets a server that listens and leads nowhere
       throw error;
     }

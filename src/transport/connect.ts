@@ -28,6 +28,8 @@ export interface UpstreamOptions extends IntroductionOptions {
   /** How many idle connections are kept: 20 if not given; and for how long: 60,000 ms. */
   readonly keep?: number;
   readonly keepMs?: number;
+  /** How many connections there may be at a time. As many as it takes, if not given. */
+  readonly most?: number;
   /** Who looks up mail exchangers: the system if not given. */
   readonly resolver?: Resolver;
   /** Whether an address is our own: mail is not sent there. */
@@ -38,7 +40,7 @@ export interface UpstreamOptions extends IntroductionOptions {
   readonly trace?: LinkOptions["trace"];
 }
 
-const DEFAULTS = { connectMs: 30_000, introduceMs: 60_000, beginMs: 240_000, keep: 20, keepMs: 60_000 };
+const DEFAULTS = { connectMs: 30_000, introduceMs: 60_000, beginMs: 240_000, keep: 20, keepMs: 60_000, most: Infinity };
 /** A client that says EHLO is not kept waiting longer than this for what the next hop offers; and for how long that is believed. */
 const OFFERS_MS = 20_000;
 const OFFERS_VALID_MS = 60_000;
@@ -52,6 +54,8 @@ export class Upstream {
   readonly #known: readonly Extension[];
   /** Idle connections, those used last at the end, and when they are let go. */
   readonly #idle = new Map<Link, NodeJS.Timeout>();
+  /** Connections that there are, idle or not. */
+  #links = 0;
   #offers: Offers | undefined;
   #offersValidUntil = 0;
   #askingForOffers: Promise<Offers | undefined> | undefined;
@@ -158,8 +162,10 @@ export class Upstream {
 
   /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
   async #introduced(target: Target, givenUp: Signal): Promise<Link | Reply> {
-    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, trace } = this.#options;
-    const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace });
+    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, most, trace } = this.#options;
+    if (this.#links >= most) return TROUBLES.tooMany;
+    this.#links += 1;
+    const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
     const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options), [givenUp]).catch(unwritable);
     if (refusal !== undefined) {

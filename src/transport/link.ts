@@ -19,6 +19,8 @@ export interface LinkOptions {
   readonly tls: TlsOptions;
   /** For the connection, and for a handshake. */
   readonly connectMs: number;
+  /** Called once, when the connection is over. */
+  readonly over?: () => void;
   /** Sees all octets; credentials are left out. */
   readonly trace?: ((target: Target, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
@@ -276,6 +278,7 @@ export class Link {
     this.#client.ended();
     this.#socket.destroy();
     for (const settle of [...this.#owed.splice(0), this.#onDrained, this.#onSecured]) settle?.(why);
+    this.#options.over?.();
     this.onLost();
   }
 }

@@ -59,7 +59,7 @@ async function exchangers(domain: string, resolver: Resolver): Promise<readonly 
   } catch (error) {
     return NO_MX.includes((error as NodeJS.ErrnoException).code) ? addresses([domain, SMTP_PORT], 0, ABSOLUTE) : TROUBLES.noLookup;
   }
-  if (records.length === 0) return addresses([domain, SMTP_PORT], 0, ABSOLUTE);
+  if (!(records?.length > 0)) return addresses([domain, SMTP_PORT], 0, ABSOLUTE);
   if (records.every(({ exchange }) => exchange === "" || exchange === ".")) return TROUBLES.nullMx;
   const inTurn = records
     .map((record) => ({ ...record, chance: Math.random() })) // §5.1: hosts of one preference share the load

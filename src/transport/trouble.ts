@@ -13,6 +13,7 @@ export const TROUBLES = {
   nullMx: trouble("4.4.4", "its domain takes no mail (RFC 7505)"),
   noLookup: trouble("4.4.3", "its address cannot be looked up"),
   ourselves: trouble("4.4.6", "it is this server itself"),
+  tooMany: trouble("4.3.2", "too many connections"),
   notReached: trouble("4.4.1", "not reached in time"),
   noAnswer: trouble("4.4.1", "no answer"),
   closed: trouble("4.4.2", "connection closed"),

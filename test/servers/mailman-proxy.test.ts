@@ -139,12 +139,35 @@ test("more sessions than Mailman is asked for at a time, over all clients: 451",
   const { address, client } = await scene({ directory: lists });
   const others = await Promise.all(Array.from({ length: 5 }, () => Client.connect(address)));
   for (const other of others) await envelope(other, ...lists);
-  assert.equal(await envelope(client, lists[0]!), ["451 4.3.2 Mailman: too many sessions"]);
+  assert.equal(await envelope(client, lists[0]!), ["451 4.3.2 Mailman: too many connections"]);
   others[0]!.end();
   await eventually(() => others[0]!.socket.destroyed, "it is gone");
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.match(await client.say(`RCPT TO:<${lists[0]}>`), /^250/);
   for (const other of others) other.end();
+});
+
+test("who asks for lists and sends nothing gives them up", async () => {
+  const { client, mailman } = await scene({ envelopeMs: 50 });
+  assert.equal(await envelope(client, "ant@lists.test", "bee@lists.test"), ["250 2.0.0 Ok", "250 2.0.0 Ok"]);
+  await eventually(() => mailman.heard.every((lines) => lines.at(-1) === "RSET"), "they are reset");
+  assert.is(await client.say("DATA"), "451 4.4.2 The message did not come in time\r\n");
+  assert.is(await client.say("RCPT TO:<cow@lists.test>"), "451 4.4.2 The message did not come in time\r\n");
+  await client.say("RSET");
+  assert.equal(await envelope(client, "ant@lists.test"), ["250 2.0.0 Ok"]);
+  assert.match(await send(client), /^250/);
+});
+
+test("a client that leaves behind the end of its message takes nothing back", async () => {
+  const { client, mailman, upstream } = await scene({ atUpstream: { ".": "(nothing)" } });
+  await envelope(client, "ant@lists.test", "bob@x.test");
+  await client.say("DATA");
+  client.send("Subject: x\r\n\r\n.\r\nQUIT\r\n");
+  await eventually(() => upstream.messages.length === 1, "upstream has it");
+  client.end();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  upstream.sockets.at(-1)!.write("250 2.0.0 Fine\r\n");
+  await eventually(() => mailman.messages.length === 1, "the list has it, too");
 });
 
 test("parameters that Mailman does not know are left out, others pass", async () => {
@@ -360,6 +383,7 @@ test("a line or a message that Mailman does not take is refused before anybody h
   assert.match(await line(`Subject: x\r\n\r\n${"x".repeat(999)}`), /^250/);
   assert.is(await line(`Subject: x\r\n\r\n${"x".repeat(1000)}`), "554 5.6.0 Mailman takes no line of more than 999 octets");
   assert.is(await line(`Subject: x\r\n\r\n..${"x".repeat(998)}`), "554 5.6.0 Mailman takes no line of more than 999 octets");
+  assert.is(await line(`Subject: x\r\n\r\n${"..\r\n".repeat(1000)}`), "552 5.3.4 Message size exceeds fixed maximum message size", "the dots count");
   assert.is(await line("Subject: x\r\n\r\n" + "0123456789\r\n".repeat(500)), "552 5.3.4 Message size exceeds fixed maximum message size");
   assert.equal([mailman.messages.length, upstream.messages.length], [1, 1]);
 });
@@ -430,6 +454,33 @@ test("a directory of one's own", async () => {
   assert.match(mailman.dialogue, /RCPT TO:<everybody@lists\.test>/);
 });
 
+test("a look-up that gives null, and one that throws where the kinds are kept apart, spoil nothing for others", async () => {
+  const lookup = ({ localPart }: { readonly localPart: string }): null | Listed => {
+    if (localPart === "odd") throw new TypeError("odd");
+    return localPart === "ant" ? { list: "ant@lists.test", subAddress: "" } : null;
+  };
+  for (const mixed of ["together", "defer"] as const) {
+    const { client } = await scene({ mixed, directory: lookup as Directory["lookup"] });
+    assert.equal((await envelope(client, "odd@x.test", "bob@x.test", "bob@x.test")).map((line) => line.slice(0, 3)), ["451", "250", "250"], mixed);
+  }
+});
+
+test("a way upstream that rejects ends nothing", async () => {
+  const resolver = { resolveMx: () => Promise.resolve(undefined as never) };
+  const mailman = await Scripted.start(MAILMAN);
+  const proxy = new MailmanProxy(["127.0.0.1", 0], "mx:nowhere.invalid", { directory: LISTS, mailman: mailman.address, upstream: { resolver }, log: () => {}, graceMs: 0 });
+  const client = await Client.connect((await proxy.listening)[0]!);
+  cleanUp.push(() => client.end(), () => proxy.close(), () => mailman.close());
+  assert.match((await envelope(client, "bob@x.test"))[0]!, /^451/);
+  assert.match(await client.say("RSET"), /^250/);
+});
+
+test("names of lists that are none, before anything listens", async () => {
+  const port = await freePort();
+  for (const directory of [["ant"], [7]]) assert.throws(() => new MailmanProxy(["127.0.0.1", port], ["127.0.0.1", 9], { directory: directory as string[], mailman: ["127.0.0.1", 24] }), /is no list: it has no domain/);
+  assert.ok(await freePortAgain(port));
+});
+
 test("classic: whatever the domain, Mailman is told the list's own", async () => {
   const { client, mailman } = await scene({ classic: true });
   await envelope(client, "Ant-Admin@wherever.example");
@@ -468,8 +519,11 @@ class FromElsewhere extends MailmanProxy {
 test("a stranger may send to lists, and nowhere else", async () => {
   const { client, upstream } = await scene({ Proxy: FromElsewhere });
   assert.equal(await envelope(client, "bob@x.test", "ant@lists.test", "bob@lists.test"), ["550 5.7.1 Relaying denied", "250 2.0.0 Ok", "550 5.7.1 Relaying denied"]);
+  assert.match(await client.say("RCPT TO:<bob@x.test>"), /^550/);
   assert.match(await send(client), /^250/);
   assert.not.match(upstream.dialogue, /MAIL/);
+  await client.say("MAIL FROM:<a@b>");
+  assert.match(await client.say("RCPT TO:<Postmaster>"), /^250/, "§4.5.1");
 });
 
 test("a stranger may send home, too", async () => {

@@ -99,18 +99,29 @@ function contentOf(path: string): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    fail(path, `it cannot be read (${code})${code === "EACCES" ? `: run as a user of the group ${groupOf(path)}` : ""}`);
+    fail(path, `it cannot be read (${code})${code === "EACCES" ? `: run as ${whoMayRead(path)}` : ""}`);
   }
 }
 
-/** The group that may read it: its own, or where not even that can be seen, that of its folder. */
-function groupOf(path: string): string {
+/** Its group, if that may read it, else its owner; where not even that can be seen, that of its folder. */
+function whoMayRead(path: string): string {
   try {
-    const { gid } = statSync(path);
-    const line = readFileSync("/etc/group", "utf8").split("\n").find((each) => each.split(":")[2] === String(gid));
-    return line?.split(":", 1)[0] ?? String(gid);
+    const { uid, gid, mode } = statSync(path);
+    return (mode & GROUP_READS) === 0 ? `the user ${nameIn("/etc/passwd", uid)}` : `a user of the group ${nameIn("/etc/group", gid)}`;
   } catch {
-    return path === dirname(path) ? "of its owner" : groupOf(dirname(path));
+    return path === dirname(path) ? "its owner" : whoMayRead(dirname(path));
+  }
+}
+
+const GROUP_READS = 0o040;
+
+/** The name that belongs to a number; the number, where there is none. */
+function nameIn(file: string, id: number): string {
+  try {
+    const line = readFileSync(file, "utf8").split("\n").find((each) => each.split(":")[2] === String(id));
+    return line?.split(":", 1)[0] ?? String(id);
+  } catch {
+    return String(id);
   }
 }
 

@@ -10,15 +10,20 @@ import { dateTime } from "../received.js";
 /** On the wire: what Mailman's LMTP server takes. It says so once the message is whole, when others have got it already. */
 const LINE_OCTETS = 1001;
 const LINE_TOO_LONG = reply(554, "5.6.0", "Mailman takes no line of more than 999 octets", "RFC 5321 §4.5.3.1.6");
+/** For what is not in the count: Delivered-To in front, fields that are missing at the very end. */
+const SPARE_OCTETS = 1_024;
 const LF = 0x0a;
+const CR = 0x0d;
 const DOT = 0x2e;
 
 export class Copy {
   readonly #fields = new Fields("from", "date", "message-id");
   readonly #additions: { readonly [name: string]: string };
   readonly #messageOctets: number;
-  #octets = 0;
+  /** On the wire. */
+  #octets = SPARE_OCTETS;
   #lineOctets = 0;
+  #last = CR;
   #refusal: Reply | undefined;
 
   /** `messageOctets`: the largest message that Mailman takes, 0 for any. All copies of a message have one Message-ID. */
@@ -55,15 +60,18 @@ export class Copy {
   }
 
   #measure(octets: Uint8Array): void {
-    this.#octets += octets.length;
-    if (this.#messageOctets > 0 && this.#octets > this.#messageOctets) this.#refusal ??= REPLIES.messageTooBig;
     for (let at = 0; at < octets.length; ) {
       const lf = octets.indexOf(LF, at);
       const to = lf < 0 ? octets.length : lf + 1;
-      this.#lineOctets += to - at + (this.#lineOctets === 0 && octets[at] === DOT ? 1 : 0); // it is doubled
+      const doubled = this.#lineOctets === 0 && octets[at] === DOT ? 1 : 0;
+      const mended = lf >= 0 && (lf > 0 ? octets[lf - 1] : this.#last) !== CR ? 1 : 0;
+      this.#octets += to - at + doubled + mended;
+      this.#lineOctets += to - at + doubled;
       if (this.#lineOctets > LINE_OCTETS) this.#refusal ??= LINE_TOO_LONG;
       if (lf >= 0) this.#lineOctets = 0;
       at = to;
     }
+    this.#last = octets.at(-1) ?? this.#last;
+    if (this.#messageOctets > 0 && this.#octets > this.#messageOctets) this.#refusal ??= REPLIES.messageTooBig;
   }
 }

@@ -36,9 +36,10 @@ export function directory(source: Source, rule: AddressRule): Directory {
   };
 }
 
-/** The lists that it names, for ever. */
+/** The lists that it names, for ever. Throws RangeError for a name without a domain. */
 export function fixed(lists: readonly string[]): Source {
-  const names = new Set(lists.map((list) => list.toLowerCase()));
+  const names = new Set(lists.map((list) => String(list).toLowerCase()));
+  for (const name of names) if (!/.@./.test(name)) throw new RangeError(`"${name}" is no list: it has no domain`);
   const known: Known = { hosts: hostsOf([...names].map((name) => ({ host: name.slice(name.lastIndexOf("@") + 1) }))), has: (list) => names.has(list) };
   return () => known;
 }

@@ -19,30 +19,41 @@ export interface MapFiles { readonly lmtp: string; readonly domains: string; rea
 export class PostfixMaps {
   readonly #files: MapFiles;
   #version = "";
-  #known: Known | undefined;
-  #reading: Promise<Known> | undefined;
+  /** What was read, or why it tells nothing. */
+  #read: Known | CannotTell | undefined;
+  #asking: Promise<Known> | undefined;
 
   constructor(files: MapFiles) {
     this.#files = files;
   }
 
-  /** What the maps say now: read again where they have changed. Many ask, one reads. */
-  async known(): Promise<Known> {
-    const version = await this.#versionNow();
-    if (this.#known !== undefined && version === this.#version) return this.#known;
-    return (this.#reading ??= this.#read().finally(() => (this.#reading = undefined)));
+  /** What the maps say now. Many ask, one looks. */
+  known(): Promise<Known> {
+    return (this.#asking ??= this.#look().finally(() => (this.#asking = undefined)));
   }
 
-  async #read(): Promise<Known> {
-    for (let reads = 0; reads < MAX_READS; reads++) {
-      const version = await this.#versionNow();
-      const { lmtp, domains, vmap } = this.#files;
-      const known = knownFrom(await contentOf(lmtp), await contentOf(domains), version.endsWith(ABSENT) ? "" : await contentOf(vmap));
-      if (version !== (await this.#versionNow())) continue; // one of them is newer than another
-      this.#version = version;
-      return (this.#known = known);
+  /** They are read again where they have changed. */
+  async #look(): Promise<Known> {
+    let version = await this.#versionNow();
+    for (let reads = 0; version !== this.#version; reads++) {
+      if (reads === MAX_READS) throw new CannotTell(`${this.#files.lmtp} changes faster than it can be read`);
+      const read = await this.#knownNow(version);
+      const before = version;
+      version = await this.#versionNow();
+      if (version === before) [this.#version, this.#read] = [version, read]; // else one of them is newer than another
     }
-    throw new CannotTell(`${this.#files.lmtp} changes faster than it can be read`);
+    if (this.#read instanceof CannotTell) throw this.#read;
+    return this.#read!;
+  }
+
+  async #knownNow(version: string): Promise<Known | CannotTell> {
+    const { lmtp, domains, vmap } = this.#files;
+    try {
+      return knownFrom(await contentOf(lmtp), await contentOf(domains), version.endsWith(ABSENT) ? "" : await contentOf(vmap));
+    } catch (error) {
+      if (error instanceof CannotTell) return error;
+      throw error;
+    }
   }
 
   async #versionNow(): Promise<string> {

@@ -7,49 +7,33 @@ import { Stop, type Eventually, type Finals, type Passage, type Transaction, typ
 import { deliveryOf, unquoted, type Listed } from "./address.js";
 import { Copy } from "./copy.js";
 
-/** Sessions with Mailman at a time: for one message, and in all. */
+/** Sessions with Mailman for one message. */
 const LISTS_A_MESSAGE = 20;
-const SESSIONS = 100;
+/** Behind the last recipient, for DATA: who asks for lists and sends nothing does not keep others from them. */
+const ENVELOPE_MS = 60_000;
 
 const OTHER_KIND = reply(452, "4.5.3", "Send lists and people in messages of their own", "RFC 5321 §4.5.3.1.10");
 const TOO_MANY_LISTS = reply(452, "4.5.3", "Too many lists", "RFC 5321 §4.5.3.1.10");
-const TOO_MANY_SESSIONS = reply(451, "4.3.2", "Mailman: too many sessions", "RFC 5321 §4.2.2");
 const MAILMAN_FAILS = reply(451, "4.3.0", "Mailman: an error of its own", "RFC 5321 §4.2.2");
 const NON_ASCII = reply(550, "5.6.7", "A list takes no non-ASCII address, as its recipient or from its sender", "RFC 6531 §3.5");
 const NO_LONGER = reply(451, "4.3.2", "The transaction is over", "RFC 5321 §4.2.2");
+const TOO_LATE = reply(451, "4.4.2", "The message did not come in time", "RFC 5321 §4.2.2");
 
 /** All that lists have in common; one for a server. */
-export class Post {
+export interface Post {
   readonly mailman: Upstream;
   /** The name that a Message-ID of ours has in it. */
   readonly hostname: string;
   /** A message is for lists or for people: recipients of the other kind are deferred. */
   readonly separate: boolean;
-  #sessions = 0;
-
-  constructor(mailman: Upstream, hostname: string, separate: boolean) {
-    this.mailman = mailman;
-    this.hostname = hostname;
-    this.separate = separate;
-  }
-
-  get full(): boolean {
-    return this.#sessions >= SESSIONS;
-  }
-
-  take(): void {
-    this.#sessions += 1;
-  }
-
-  giveBack(): void {
-    this.#sessions -= 1;
-  }
+  /** In the place of ENVELOPE_MS. */
+  readonly envelopeMs?: number | undefined;
 }
 
 /** What one client's mail is to be asked about. */
 export interface Ways {
   /** Whose list it is; undefined for none; a refusal where that cannot be told. */
-  find(path: Path): Promise<Listed | undefined | Reply>;
+  find(path: Path): Promise<Listed | null | undefined | Reply>;
   /** Whether the client may send there through us. */
   admits(path: Path): Reply | undefined;
   /** Opens upstream's transaction. */
@@ -81,6 +65,9 @@ export class Mixed implements Passage {
   readonly #gone = new Stop();
   /** Why nothing goes on in this transaction. */
   #lost: Reply | undefined;
+  /** The message is whole: nobody can take it back. */
+  #ended = false;
+  #timer: NodeJS.Timeout | undefined;
   /** With `separate`, recipients are judged one after the other: the first that is accepted decides. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -94,11 +81,12 @@ export class Mixed implements Passage {
     const found = this.#ways.find(command.forwardPath);
     if (!this.#post.separate) return this.#rcpt(command, found);
     const answer = this.#turn.then(() => this.#rcpt(command, found));
-    this.#turn = answer;
+    this.#turn = answer.catch(() => {}); // whoever was asked tells that one, and no other
     return answer;
   }
 
   async data(): Promise<Reply> {
+    clearTimeout(this.#timer);
     if (this.#lost !== undefined) return this.#lost;
     if (this.#people === undefined) this.#abortRelayed();
     const lists = [...this.#lists.values()];
@@ -121,28 +109,33 @@ export class Mixed implements Passage {
 
   /** Upstream first: it refuses for what a message holds more often than Mailman does, and then nothing has been delivered yet. */
   async end(): Promise<Finals> {
+    this.#ended = true;
     const lost = this.#copy && (await firstRefusal(this.#fed(this.#copy.rest()))); // all of it has left, and all are alive
     if (lost !== undefined) return [this.#lose(lost)];
     const [people] = (await this.#people?.end()) ?? [];
     if (people !== undefined && people.code >= 300) return [this.#lose(people)];
     const lists = [...this.#lists.values()];
     const replies = await Promise.all(lists.map((list) => named(list, list.transaction!.end().then(([final]) => final))));
-    this.#release(...this.#lists.keys());
     return [worst([...(people === undefined ? [] : [people]), ...replies] as [Reply, ...Reply[]])];
   }
 
-  /** Of no effect on what has ended already. */
+  /** Of no effect behind end(). */
   abort(): void {
+    if (!this.#ended) this.#drop();
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
     this.#gone.abort();
     this.#abortRelayed();
     for (const { transaction } of this.#lists.values()) transaction?.abort();
-    this.#release(...this.#lists.keys());
+    this.#lists.clear();
   }
 
   async #rcpt(command: Rcpt, found: ReturnType<Ways["find"]>): Promise<Reply> {
     const list = await found;
     if (this.#lost !== undefined || this.#gone.aborted) return this.#lost ?? NO_LONGER;
-    if (list === undefined) return this.#relay(command);
+    if (list === undefined || list === null) return this.#relay(command);
     return "code" in list ? list : this.#deliver(command, list);
   }
 
@@ -171,10 +164,8 @@ export class Mixed implements Passage {
     if (![recipient, this.#mail.reversePath].every((path) => path === null || isAscii(formatMailbox(path)))) return NON_ASCII;
     if (this.#post.separate && this.#people !== undefined) return OTHER_KIND;
     if (this.#lists.size >= LISTS_A_MESSAGE) return TOO_MANY_LISTS;
-    if (this.#post.full) return TOO_MANY_SESSIONS;
     const list: ListDelivery = { recipient, bounces: listed.subAddress === "bounces", answer: Promise.resolve(NO_LONGER) };
     this.#lists.set(key, list);
-    this.#post.take();
     list.answer = this.#introduce(key, list);
     return list.answer;
   }
@@ -188,10 +179,16 @@ export class Mixed implements Passage {
     list.transaction = transaction;
     const rcpt: Rcpt = { type: "RCPT", forwardPath: list.recipient, parameters: {} };
     const given = transaction.reply.code < 300 ? await transaction.rcpt(rcpt) : ofRcpt(transaction.reply);
-    if (given.code < 300) return given;
+    if (given.code < 300) return this.#awaitData(given);
     transaction.abort();
-    this.#release(key);
+    this.#lists.delete(key);
     return isFault(given) ? MAILMAN_FAILS : ofMailman(given);
+  }
+
+  #awaitData(given: Reply): Reply {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#lose(TOO_LATE), this.#post.envelopeMs ?? ENVELOPE_MS).unref();
+    return given;
   }
 
   /** Feeds the lists; what has become of each. */
@@ -204,16 +201,12 @@ export class Mixed implements Passage {
 
   #lose(why: Reply): Reply {
     this.#lost = why;
-    this.abort();
+    this.#drop();
     return why;
   }
 
   #abortRelayed(): void {
-    void this.#relayed?.then((passage) => passage.abort());
-  }
-
-  #release(...keys: readonly string[]): void {
-    for (const key of keys) if (this.#lists.delete(key)) this.#post.giveBack();
+    void this.#relayed?.then((passage) => passage.abort(), () => {}); // whoever waits for it is told
   }
 }
 
@@ -229,7 +222,7 @@ async function named(list: ListDelivery, given: Promise<Reply>): Promise<Reply> 
 }
 
 /** The way to Mailman is one to a next hop like any other, but for its name. */
-export function ofMailman(given: Reply): Reply {
+function ofMailman(given: Reply): Reply {
   return { ...given, lines: given.lines.map((line) => line.replace(/^Upstream: /, "Mailman: ")) };
 }
 

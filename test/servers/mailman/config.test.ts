@@ -166,6 +166,8 @@ test("a file that only others may read: the group to join is named", () => {
   chmodSync(folder, 0o755);
   chmodSync(cfg, 0o640);
   assert.match(said(), /mailman\.cfg: it cannot be read \(EACCES\): run as a user of the group root\n$/);
+  chmodSync(cfg, 0o600);
+  assert.match(said(), /mailman\.cfg: it cannot be read \(EACCES\): run as the user root\n$/);
   chmodSync(folder, 0o750);
   assert.match(said(), /mailman\.cfg: it cannot be read \(EACCES\): run as a user of the group root\n$/);
 });
