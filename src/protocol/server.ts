@@ -129,6 +129,7 @@ export class Server {
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.#ask({ type: "connect" });
     if (this.#data !== undefined) return this.#readData(this.#data);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
+    if (this.#conversation.newest?.type === "DATA") return NEED_REPLY; // what follows may be data: it is not looked at as a line
     return this.#readLine();
   }
 
