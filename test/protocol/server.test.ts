@@ -218,6 +218,16 @@ test("an idle engine keeps no octets", () => {
   drive.server.receive(octetsOf("NO")); // accepted: the segment before was given back
 });
 
+test("mail data that comes before DATA is answered is data, all of it", () => {
+  for (const answer of [undefined, "550 No"]) {
+    const drive = new Drive(settings(), { slow: true });
+    drive.answer().feed("EHLO x\r\n").answer().feed("MAIL FROM:<a@b>\r\n").answer().feed("RCPT TO:<c@d>\r\n").answer();
+    drive.feed("DATA\r\nSubject: x\r\n\r\nHi.\r\n.\r\n").answer(answer);
+    if (answer === undefined) assert.equal(drive.log.slice(-2), ['body "Subject: x\\r\\n\\r\\nHi.\\r\\n"', "message 19"]);
+    else assert.match(drive.replies, /550 5\.0\.0 No\r\n500 /);
+  }
+});
+
 test("the same octets, the same replies and the same steps, whatever the segments", () => {
   const next = random(17);
   const words = [
