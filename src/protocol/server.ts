@@ -116,7 +116,7 @@ export class Server extends Answering {
     if (this.#unwanted !== undefined) return this.#skip(this.#unwanted);
     if (this.#reading !== undefined) return this.#readData(this.#reading);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
-    if (this.#conversation.newest?.type === "DATA") return NEED_REPLY; // what follows may be data: it is not looked at as a line
+    if (this.conversation.newest?.type === "DATA") return NEED_REPLY; // what follows may be data: it is not looked at as a line
     return this.#readLine();
   }
 

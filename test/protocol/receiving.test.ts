@@ -79,6 +79,22 @@ test("a chunk may be refused by the application while it is read, for good", () 
   assert.ok(drive.log.includes("abort refused"));
 });
 
+test("chunks whose message is consented to late, or not, are read to the octet", () => {
+  for (const answer of [undefined, "550 No"]) {
+    const drive = new Drive(settings({ extensions: [CHUNKING] }), { slow: true });
+    drive.answer().feed("EHLO x\r\n").answer().feed("MAIL FROM:<a@b>\r\n").answer().feed("RCPT TO:<c@d>\r\n").answer();
+    drive.feed("BDAT 14\r\nSubject: x\r\n\r\nBDAT 9 LAST\r\n.dot\r\nendNOOP\r\n").answer(answer);
+    if (answer === undefined) {
+      assert.equal(drive.log.slice(-2), ['body "Subject: x\\r\\n\\r\\n.dot\\r\\nend"', "message 23"]);
+      drive.answer().answer();
+      assert.match(drive.replies, /250 Chunk taken\r\n250 Message accepted\r\n250 OK\r\n$/);
+    } else {
+      assert.is(drive.log.at(-1), "NOOP");
+      assert.match(drive.replies, /550 No\r\n503 .*\r\n$/);
+    }
+  }
+});
+
 test("a session that ends in the midst of a chunk, wanted or not", () => {
   for (const chunk of ["BDAT 10\r\n12", "BDAT 5\r\n123"]) {
     const drive = new Drive(settings({ extensions: [CHUNKING] })).feed(`EHLO x\r\nMAIL FROM:<a@b>\r\n${chunk.startsWith("BDAT 1") ? "RCPT TO:<c@d>\r\n" : ""}${chunk}`);
