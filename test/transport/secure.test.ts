@@ -107,6 +107,22 @@ testIf(WHY, test, "STARTTLS: the session starts over, and a message comes throug
   assert.match(await talk.say("QUIT"), /^221/);
 });
 
+class Slow extends Seeing {
+  override session(peer: Parameters<SMTPServer["session"]>[0]): Session {
+    return { ...super.session(peer), STARTTLS: async () => void (await new Promise((resolve) => setTimeout(resolve, 20))) };
+  }
+}
+
+testIf(WHY, test, "an application that takes its time before the handshake", async () => {
+  const server = new Slow(["127.0.0.1", 0], undefined, { certificate: pem("mx.example"), graceMs: 0 });
+  cleanUp.unshift(() => server.close());
+  const client = await Client.connect((await server.listening)[0]!);
+  await client.say("EHLO client.example");
+  assert.match(await client.say("STARTTLS"), /^220/);
+  const talk = await secured(client);
+  assert.match(await talk.say("EHLO client.example"), /^250/);
+});
+
 testIf(WHY, test, "what comes behind STARTTLS in the clear is never a command", async () => {
   const { server, address, log } = await served();
   const client = await Client.connect(address);

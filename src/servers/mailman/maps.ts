@@ -58,8 +58,7 @@ export class PostfixMaps {
 
   async #versionNow(): Promise<string> {
     const { lmtp, domains, vmap } = this.#files;
-    const versions = await Promise.all([versionOf(lmtp), versionOf(domains), versionOf(vmap, ABSENT)]);
-    return versions.join(", ");
+    return [await versionOf(lmtp), await versionOf(domains), await versionOf(vmap, ABSENT)].join(", "); // in turn: of several troubles always the same is told
   }
 }
 

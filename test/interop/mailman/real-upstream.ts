@@ -33,7 +33,7 @@ export const realUpstream: Cases = (test) => {
       await postfix.server.kill();
     }
     const stored = postfix.stored();
-    assert.equal(stored.map(({ recipients }) => recipients), [["no-such-list", "dora"]]);
+    assert.equal(stored.map(({ recipients }) => recipients), [["no-such-list@example.test", "dora@person.test"]]);
     assert.match(stored[0]!.content, new RegExp(taken));
   }, why, lacking !== undefined);
 };
