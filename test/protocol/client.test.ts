@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Client, LIMITS, type Request } from "../../dist/protocol/index.js";
+import { Client, LIMITS, reply, type Request } from "../../dist/protocol/index.js";
 import { ClientDrive, commandOf } from "../client-transcript.js";
 import { random } from "../splits.js";
 
@@ -237,6 +237,17 @@ test("the constructor's own settings make use of what clients know", () => {
   const { client } = introduced();
   assert.is(client.offers?.get("SIZE"), "1000");
   assert.is(new Client({ extensions: [] }).offers, undefined);
+});
+
+test("a verb that only the sending end has is sent as it is written", () => {
+  const drive = new ClientDrive(new Client({ extensions: [{ keyword: "XA", verbs: { XA: { format: () => "XA now", ok: () => reply(250, "", "") } } }] }));
+  drive.feed(octets("220 x\r\n"));
+  drive.say("EHLO y");
+  drive.feed(octets("250-x\r\n250 XA\r\n"));
+  drive.takeOutput();
+  drive.client.send({ type: "XA" });
+  drive.run();
+  assert.is(drive.takeOutput(), "XA now\r\n");
 });
 
 test.run();

@@ -58,6 +58,15 @@ test("an exchange of AUTH ends with a line that is too long, and with too many e
   assert.match(drive.takeReplies(), /334 \r\n421 /);
 });
 
+test("what is no line of text is no response, and no chunk", () => {
+  const drive = new Drive(settings({ extensions: [auth(() => ["PLAIN"])] }), { answers: new Map([["AUTH PLAIN", "334 "]]) });
+  drive.feed("EHLO x\r\nAUTH PLAIN\r\n").feed(Uint8Array.of(1, 0xff, 13, 10));
+  assert.match(drive.replies, /334 \r\n501 That is no base64\r\n$/);
+  for (const line of ["BDAT", "BDAT ", "BDAT \t", "BDAT 1 FIRST", "BDAT \x01", "BDAT 1LAST"]) {
+    assert.match(new Drive(settings({ extensions: [CHUNKING] })).feed(`EHLO x\r\n${line}\r\n`).replies, /421 .*where that chunk ends\r\n$/, line);
+  }
+});
+
 test("AUTH succeeds with the response", () => {
   const drive = new Drive(settings({ extensions: [auth(() => ["PLAIN"])] }), { answers: new Map([["AUTH PLAIN", "334 "], ["AGEAYg==", "235 Welcome"]]) });
   drive.feed("EHLO x\r\nAUTH PLAIN\r\nAGEAYg==\r\n");
