@@ -42,7 +42,8 @@ async function account(name: string, { stores, tags, planOf, messages, seed }: S
   const scene = await Scene.set(stores, seed);
   const ledger = new Ledger();
   const client = new OwnClient(scene.proxy.port, ledger, planOf);
-  const goesOn = (count: number, least: number): boolean => !scene.stopped.aborted && (count < least || Object.values(scene.kills).some((kills) => kills < LEAST_KILLS));
+  const goesOn = (count: number, least: number): boolean =>
+    !scene.stopped.aborted && scene.dead.length === 0 && (count < least || Object.values(scene.kills).some((kills) => kills < LEAST_KILLS));
   const summary: string[] = [];
   let sent = 0;
   const source = async (tag: string, at: HopName): Promise<void> => {
@@ -90,8 +91,11 @@ function print(name: string, ledger: Ledger, hops: readonly Hop[], summary: read
   const row = (head: string, cells: readonly (string | number)[]): string => `${head.padEnd(14)}${cells.map((cell) => `${cell}`.padStart(9)).join("")}`;
   const outcomes = (head: string, source: string, extent?: Extent): string => row(head, OUTCOMES.map((outcome) => ledger.count(source, outcome, extent)));
   const heard = SOURCES.flatMap((source) => [outcomes(source, source), ...EXTENTS.map((extent) => outcomes(`  ${extent}`, source, extent))]);
-  const hits = hops.flatMap(({ name, schedule }) => [row(`to ${name}`, KINDS), ...STEPS.map((step) => row(`  ${step}`, KINDS.map((kind) => (isFault(step, kind) ? schedule.hits(step, kind) : ""))))]);
-  console.log([`\n${name}:`, ...summary, row("heard, stored", OUTCOMES), ...heard, ...hits].join("\n  "));
+  const faults = ({ name, schedule }: Hop): string[] => {
+    const hits = STEPS.map((step) => row(`  ${step}`, KINDS.map((kind) => (isFault(step, kind) ? schedule.hits(step, kind) : ""))));
+    return [row(`to ${name}`, KINDS), ...hits];
+  };
+  console.log([`\n${name}:`, ...summary, row("heard, stored", OUTCOMES), ...heard, ...hops.flatMap(faults)].join("\n  "));
 }
 
 const SCENARIOS: { readonly [name: string]: Scenario & { readonly needs: readonly string[]; readonly root: boolean } } = {

@@ -69,7 +69,9 @@ export class Ledger {
     for (const copy of found) {
       const sent = copies.find((each) => isOf(each, copy));
       if (sent === undefined) this.problems.push(`${key} is stored for ${shown([copy])}, not for ${shown(copies)}`);
-      if (sent?.isContent(copy.content) === false) this.problems.push(`${key} is stored with another content: ${copy.content.length} octets, ${JSON.stringify(copy.content.slice(-60))} the last of them`);
+      if (sent?.isContent(copy.content) === false) {
+        this.problems.push(`${key} is stored with another content: ${copy.content.length} octets, ${JSON.stringify(copy.content.slice(-60))} the last of them`);
+      }
     }
     const there = copies.filter((copy) => found.some((each) => isOf(copy, each)));
     this.#extents.set(key, there.length === 0 ? "nowhere" : there.length < copies.length ? "in part" : "whole");

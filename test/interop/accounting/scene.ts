@@ -58,8 +58,12 @@ export class Scene {
   /** What happened that is not in the books: of what the proxy printed, all that was not meant for the operator. */
   get problems(): string[] {
     const printed = this.proxy.stderr.split("\n").filter((line) => line !== "" && !/^smtpd: (?:(?:Pure|Mailman)Proxy listening on|upstream|Mailman at) /.test(line));
-    const ended = Object.entries(this.#servers).filter(([, { deaths }]) => deaths > 0);
-    return [...this.hops.flatMap(({ injector }) => injector.problems), ...printed, ...ended.map(([name, { deaths }]) => `the ${name} ended ${deaths} times by itself`)];
+    return [...this.hops.flatMap(({ injector }) => injector.problems), ...printed, ...this.dead.map((name) => `the ${name} ended by itself`)];
+  }
+
+  /** Who has ended, and was not killed. */
+  get dead(): string[] {
+    return Object.entries(this.#servers).filter(([, { deaths }]) => deaths > 0).map(([name]) => name);
   }
 
   /** Waits until all is sent, in the midst of trouble. Behind that the next hops are down. */
