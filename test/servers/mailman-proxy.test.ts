@@ -447,6 +447,15 @@ for (const [what, directory] of Object.entries(CANNOT_TELL)) {
 
 const EVERYBODY: Listed = { list: "everybody@lists.test", subAddress: "", recipient: { sourceRoute: [], localPart: "everybody", domain: "lists.test" } };
 
+test("look-ups that take their time, each its own: recipients are asked for in their order", async () => {
+  const lookup: Directory["lookup"] = ({ localPart }) => new Promise((resolve) => setTimeout(resolve, 40 - Number(localPart.slice(1)) * 10, undefined));
+  const { client, upstream } = await scene({ directory: lookup });
+  await client.say("EHLO c");
+  client.send("MAIL FROM:<a@b>\r\nRCPT TO:<p0@x.test>\r\nRCPT TO:<p1@x.test>\r\nRCPT TO:<p2@x.test>\r\nRCPT TO:<p3@x.test>\r\nDATA\r\n");
+  await client.until(/354.*\r\n/);
+  assert.match(upstream.dialogue, /<p0@x\.test>, RCPT TO:<p1@x\.test>, RCPT TO:<p2@x\.test>, RCPT TO:<p3@x\.test>, DATA$/);
+});
+
 test("a directory of one's own", async () => {
   const { client, mailman } = await scene({ directory: { lookup: async ({ localPart }) => (localPart === "all" ? EVERYBODY : undefined) } });
   await envelope(client, "all@x.test");

@@ -68,6 +68,8 @@ export class Mixed implements Passage {
   /** The message is whole: nobody can take it back. */
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
+  /** The last look-up, and all before it. */
+  #found: Promise<unknown> = Promise.resolve();
   /** With `separate`, recipients are judged one after the other: the first that is accepted decides. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -78,7 +80,9 @@ export class Mixed implements Passage {
   }
 
   rcpt(command: Rcpt): Promise<Reply> {
-    const found = this.#ways.find(command.forwardPath);
+    const looked = this.#ways.find(command.forwardPath);
+    const found = this.#found.then(() => looked); // side by side, but asked for in their order
+    this.#found = found.catch(() => {});
     if (!this.#post.separate) return this.#rcpt(command, found);
     const answer = this.#turn.then(() => this.#rcpt(command, found));
     this.#turn = answer.catch(() => {}); // whoever was asked tells that one, and no other

@@ -87,10 +87,9 @@ function fits({ people, list }: Ending, { at, recipients }: Copy, stored: boolea
   return fate === "in doubt" || stored === (fate === "stored");
 }
 
-/** People may be told in any order: each is looked up first. */
 function isOf(copy: Copy, { at, recipients }: Stored): boolean {
   if (copy.at !== at) return false;
-  return at === "upstream" ? [...recipients].sort().join() === [...copy.recipients].sort().join() : recipients.length === 1 && copy.recipients.includes(recipients[0]!);
+  return at === "upstream" ? recipients.join() === copy.recipients.join() : recipients.length === 1 && copy.recipients.includes(recipients[0]!);
 }
 
 function shown(copies: readonly Omit<Stored, "content">[]): string {
