@@ -149,8 +149,9 @@ export class Mixed implements Passage {
     if (this.#post.separate && this.#lists.size > 0) return OTHER_KIND;
     const passage = await (this.#relayed ??= this.#open());
     const given = passage.reply.code < 300 ? await passage.rcpt(command) : ofRcpt(passage.reply);
-    if (given.code < 300) this.#people = passage;
-    return given;
+    if (given.code >= 300) return given;
+    this.#people = passage;
+    return this.#awaitData(given);
   }
 
   async #open(): Promise<Passage> {
@@ -189,9 +190,10 @@ export class Mixed implements Passage {
     return isFault(given) ? MAILMAN_FAILS : ofMailman(given);
   }
 
+  /** Lists that are held do not wait for ever for a message. */
   #awaitData(given: Reply): Reply {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#lose(TOO_LATE), this.#post.envelopeMs ?? ENVELOPE_MS).unref();
+    if (this.#lists.size > 0) this.#timer = setTimeout(() => this.#lose(TOO_LATE), this.#post.envelopeMs ?? ENVELOPE_MS).unref();
     return given;
   }
 
