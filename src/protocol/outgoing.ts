@@ -52,14 +52,16 @@ export interface Said {
 
 export class Turns {
   #waiting: Said[] = [];
+  #questions = 0;
 
   /** How many replies those will have that wait. */
   get questions(): number {
-    return this.#waiting.reduce((sum, { questions }) => sum + questions, 0);
+    return this.#questions;
   }
 
   push(said: Said): void {
     this.#waiting.push(said);
+    this.#questions += said.questions;
   }
 
   /** Commands for one write, at most so many, and up to the first that has a chunk: that is to follow. */
@@ -68,6 +70,7 @@ export class Turns {
     const chunk = room.findIndex(({ octets }) => octets !== undefined);
     const turn = this.#waiting.splice(0, chunk < 0 ? room.length : chunk + 1);
     if (turn.length === 0) return {};
+    for (const { questions } of turn) this.#questions -= questions;
     const octets = octetsOf(turn.map(({ text }) => text).join(""));
     const secret = turn.some((each) => each.secret === true);
     return { output: secret ? { type: "output", octets, secret } : { type: "output", octets }, chunk: turn.at(-1)!.octets };
@@ -75,5 +78,6 @@ export class Turns {
 
   drop(): void {
     this.#waiting = [];
+    this.#questions = 0;
   }
 }

@@ -11,6 +11,8 @@ const SMALL = 0x20;
 export class Fields {
   readonly #names: readonly string[];
   readonly #counts: number[];
+  /** A bit for each name. */
+  readonly #all: number;
   #ended = false;
   #afterCr = false;
   /** Octets of this line so far. */
@@ -22,6 +24,7 @@ export class Fields {
   constructor(...names: readonly string[]) {
     this.#names = names;
     this.#counts = names.map(() => 0);
+    this.#all = 2 ** names.length - 1;
     this.#open = this.#all;
   }
 
@@ -49,10 +52,6 @@ export class Fields {
       }
     }
     return -1;
-  }
-
-  get #all(): number {
-    return 2 ** this.#names.length - 1;
   }
 
   #newLine(): void {

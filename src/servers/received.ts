@@ -15,15 +15,16 @@ export interface Passed {
  * Time-stamp-line = "Received:" FWS From-domain By-domain [With] ";" FWS date-time. The name that the client gave itself is shown
  * where it is a domain or a literal; else the address stands for it.
  */
-export function receivedLine(peer: Peer, { hello, mail, secure = false, lmtp = false }: Passed, hostname: string, date: Date): string {
+export function receivedLine(peer: Peer, passed: Passed, hostname: string, date: Date): string {
+  const { hello } = passed;
   const tcpInfo = literal(peer.address);
   const name = isHost(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
   const from = tcpInfo === undefined ? name : `${name} (${tcpInfo})`;
-  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol({ hello, mail, secure, lmtp }, peer.user !== undefined)};\r\n\t${dateTime(date)}\r\n`;
+  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(passed, peer.user !== undefined)};\r\n\t${dateTime(date)}\r\n`;
 }
 
 /** "with" names the protocol: RFC 3848, and RFC 6531 §4.3 for SMTPUTF8; S is for TLS, A for a login. */
-function withProtocol({ hello, mail, secure, lmtp }: Passed, authenticated: boolean): string {
+function withProtocol({ hello, mail, secure = false, lmtp = false }: Passed, authenticated: boolean): string {
   if (hello.type === "HELO") return "SMTP";
   const utf8 = mail.parameters["SMTPUTF8"] === true;
   const name = lmtp ? (utf8 ? "UTF8LMTP" : "LMTP") : utf8 ? "UTF8SMTP" : "ESMTP";
