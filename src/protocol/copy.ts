@@ -1,0 +1,57 @@
+// Octets that leave as they came, but for some that are dropped or put in: a copy, made only where there are such.
+
+import { NO_OCTETS } from "./bytes.js";
+
+/** From there on a call of set() costs less than a loop (bench/data.js, lines of 72). */
+const WORTH_SET = 48;
+
+export class Copy {
+  readonly #octets: Uint8Array;
+  /** Up to there the octets are in the copy, or dropped. */
+  #done: number;
+  readonly #room: number;
+  #copy: Uint8Array | undefined;
+  #length = 0;
+
+  /** Of the octets from `from` on. Room for `room` octets is made at once, when the first one goes in. */
+  constructor(octets: Uint8Array, from: number, room: number) {
+    this.#octets = octets;
+    this.#done = from;
+    this.#room = room;
+  }
+
+  /** Leaves one out. */
+  drop(at: number): void {
+    this.#take(at);
+    this.#done = at + 1;
+  }
+
+  /** Puts one in. */
+  insert(at: number, octet: number): void {
+    const copy = this.#take(at);
+    copy[this.#length++] = octet;
+  }
+
+  /** All up to `to`: a view where nothing was dropped or put in. */
+  content(to: number): Uint8Array {
+    if (this.#copy !== undefined) return this.#take(to).subarray(0, this.#length);
+    return this.#done >= to ? NO_OCTETS : this.#octets.subarray(this.#done, to);
+  }
+
+  #take(to: number): Uint8Array {
+    const copy = (this.#copy ??= new Uint8Array(this.#room));
+    const octets = this.#octets;
+    const from = this.#done;
+    const length = this.#length;
+    if (to - from > WORTH_SET) {
+      copy.set(octets.subarray(from, to), length);
+    } else {
+      for (let at = from; at < to; at++) copy[length + at - from] = octets[at]!;
+    }
+    if (to > from) {
+      this.#length = length + to - from;
+      this.#done = to;
+    }
+    return copy;
+  }
+}
