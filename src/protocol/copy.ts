@@ -7,7 +7,7 @@ const WORTH_SET = 48;
 
 export class Copy {
   readonly #octets: Uint8Array;
-  /** Up to there the octets are in the copy, or dropped. */
+  /** Up to there the octets are in the copy, or left out. */
   #done: number;
   readonly #room: number;
   #copy: Uint8Array | undefined;
@@ -32,6 +32,13 @@ export class Copy {
     copy[this.#length++] = octet;
   }
 
+  /** Puts others in the place of [from, to). */
+  replace(from: number, to: number, others: Uint8Array): void {
+    this.#take(from).set(others, this.#length);
+    this.#length += others.length;
+    this.#done = to;
+  }
+
   /** All up to `to`: a view where nothing was dropped or put in. */
   content(to: number): Uint8Array {
     if (this.#copy !== undefined) return this.#take(to).subarray(0, this.#length);
@@ -41,17 +48,13 @@ export class Copy {
   #take(to: number): Uint8Array {
     const copy = (this.#copy ??= new Uint8Array(this.#room));
     const octets = this.#octets;
-    const from = this.#done;
     const length = this.#length;
-    if (to - from > WORTH_SET) {
-      copy.set(octets.subarray(from, to), length);
-    } else {
-      for (let at = from; at < to; at++) copy[length + at - from] = octets[at]!;
-    }
-    if (to > from) {
-      this.#length = length + to - from;
-      this.#done = to;
-    }
+    const from = this.#done;
+    if (from >= to) return copy;
+    if (to - from > WORTH_SET) copy.set(octets.subarray(from, to), length);
+    else for (let at = from; at < to; at++) copy[length + at - from] = octets[at]!;
+    this.#length = length + to - from;
+    this.#done = to;
     return copy;
   }
 }

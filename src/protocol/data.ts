@@ -57,13 +57,13 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
   let dotAt = from - (position === "dot" ? 1 : position === "dot-cr" ? 2 : 0); // below `from`: held since an earlier segment
 
   if (position === "text") {
-    at = lines.pass(from, dots, copy);
+    at = lines.pass(from, false, dots, copy);
     if (at > from && octets[at] === DOT) position = "line";
   }
   // A turn is a line that is out of the ordinary: from its start through its text to its CRLF.
   decode: while (at < to) {
     if (position === "line") {
-      if (octets[at] !== DOT) at = lines.pass(at, dots, copy);
+      at = lines.pass(at, true, dots, copy);
       position = "text";
       if (at < to && octets[at] === DOT && state.dots) {
         dotAt = at;
@@ -147,19 +147,20 @@ export function stuff(state: Encoder, octets: Uint8Array): Uint8Array {
   const copy = new Copy(octets, 0, to * 2 + 1); // twice as many at the most, and one more where a CR was left behind: CR | "." is CR | LF ".."
   const lines = new Lines(octets, 0, to);
   let { position } = state;
-  let at = position === "text" ? lines.pass(0, "double", copy) : 0;
+  let at = position === "text" ? lines.pass(0, false, "double", copy) : 0;
   while (at < to) {
-    const octet = octets[at]!;
-    if (position === "cr" && octet !== LF) {
+    if (position === "cr" && octets[at] !== LF) {
       copy.insert(at, LF);
       position = "line";
     }
-    if (position === "line" && octet !== LF) {
-      if (octet === DOT) copy.insert(at, DOT);
-      position = "text";
-      at = lines.pass(at, "double", copy);
-      continue;
+    if (position === "line") {
+      const passedTo = lines.pass(at, true, "double", copy);
+      if (passedTo === at && octets[at] === DOT) copy.insert(at, DOT);
+      if (passedTo > at) position = "text";
+      at = passedTo;
+      if (at === to) break;
     }
+    const octet = octets[at]!;
     if (octet === LF && position !== "cr") copy.insert(at, CR);
     position = octet === LF ? "line" : octet === CR ? "cr" : "text";
     at += 1;
