@@ -103,7 +103,7 @@ export class PureProxy extends SMTPServer {
       body: (chunk) => {
         trace.pass(chunk);
         if (trace.count("received") > MAX_HOPS) return GOING_ROUND;
-        return chunk.includes(0) ? NUL_IN_DATA : passage!.body(chunk);
+        return holdsNul(chunk) ? NUL_IN_DATA : passage!.body(chunk);
       },
       message: async () => (await passage!.end())[0],
       abort: () => passage?.abort(),
@@ -178,4 +178,9 @@ export class PureProxy extends SMTPServer {
     }
     return this.#addresses;
   }
+}
+
+/** A Buffer looks for an octet a hundred times as fast as a Uint8Array (bench/relay.js, lines with a dot in front). */
+function holdsNul({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes(0);
 }
