@@ -23,8 +23,8 @@ export abstract class Answering {
   protected aborted: Abort | undefined;
   private errors = 0;
 
-  constructor(settings: Settings, secure: boolean) {
-    this.terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false };
+  constructor(settings: Settings, { secure, permitted }: Pick<Terms, "secure" | "permitted">) {
+    this.terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false, permitted, forwarded: undefined };
     this.conversation = new Conversation(settings.grammar.transitions);
   }
 

@@ -8,7 +8,8 @@ export interface Parameters { readonly [keyword: string]: ParameterValue }
 
 /** `domain` is what the client calls itself: a domain, an address literal, or what else it had to say. */
 export interface Hello { readonly type: "EHLO" | "HELO" | "LHLO"; readonly domain: string }
-export interface Mail { readonly type: "MAIL"; readonly reversePath: Path | null; readonly parameters: Parameters }
+/** `forwarded`: what was told with XFORWARD of the client that the message came from; its own command line does not have it. */
+export interface Mail { readonly type: "MAIL"; readonly reversePath: Path | null; readonly parameters: Parameters; readonly forwarded?: Forwarded }
 export interface Rcpt { readonly type: "RCPT"; readonly forwardPath: Path; readonly parameters: Parameters }
 export interface Plain { readonly type: "DATA" | "RSET" | "QUIT" }
 /** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
@@ -25,6 +26,37 @@ export interface ChallengeResponse { readonly type: "response"; readonly text: s
 export interface Etrn { readonly type: "ETRN"; readonly option: "" | "@" | "#"; readonly name: string }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse { readonly type: `X${string}`; readonly [field: string]: unknown }
+
+/** What the peer says instead of a value that it does not have; XCLIENT's NAME has another word for "not just now". */
+export const UNAVAILABLE = "[UNAVAILABLE]";
+export type Unavailable = typeof UNAVAILABLE | "[TEMPUNAVAIL]";
+/** XCLIENT_README: the client that the peer speaks for. Addresses are without "IPV6:". */
+export interface ClientAttributes {
+  readonly NAME?: string | Unavailable;
+  readonly ADDR?: string | Unavailable;
+  readonly PORT?: number | Unavailable;
+  readonly PROTO?: "SMTP" | "ESMTP";
+  readonly HELO?: string | Unavailable;
+  /** Who it has shown to be, to the peer. */
+  readonly LOGIN?: string | Unavailable;
+  /** Where it has connected to. */
+  readonly DESTADDR?: string | Unavailable;
+  readonly DESTPORT?: number | Unavailable;
+}
+/** XFORWARD_README: whom a message came from, for logs. What is not there is unavailable. */
+export interface Forwarded {
+  readonly NAME?: string | Unavailable;
+  readonly ADDR?: string | Unavailable;
+  readonly PORT?: number | Unavailable;
+  readonly PROTO?: string | Unavailable;
+  readonly HELO?: string | Unavailable;
+  /** What it is called in the peer's queue. */
+  readonly IDENT?: string | Unavailable;
+  /** Whether it came from the peer's own host or network. */
+  readonly SOURCE?: "LOCAL" | "REMOTE" | Unavailable;
+}
+export interface XClient extends PrivateUse { readonly type: "XCLIENT"; readonly attributes: ClientAttributes }
+export interface XForward extends PrivateUse { readonly type: "XFORWARD"; readonly attributes: Forwarded }
 
 export type Command = Hello | Mail | Rcpt | Plain | WithString | StartTls | Auth | ChallengeResponse | Etrn | PrivateUse;
 

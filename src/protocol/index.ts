@@ -8,8 +8,10 @@ export type {
 export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
 export { badSyntax, formatCommand, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export type {
-  Auth, Bdat, ChallengeResponse, Command, Etrn, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
+  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, Unavailable,
+  WithString, XClient, XForward,
 } from "./command.js";
+export { UNAVAILABLE } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { auth, AUTH, type Mechanisms } from "./extensions/auth.js";
@@ -32,6 +34,9 @@ export { parseServerLimits, SERVER_LIMITS, serverLimits, type ServerLimits } fro
 export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
 export { STARTTLS } from "./extensions/starttls.js";
+export { XCLIENT } from "./extensions/xclient.js";
+export { XFORWARD, xforwards } from "./extensions/xforward.js";
+export { forwardable } from "./forwarding.js";
 export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";
 export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";

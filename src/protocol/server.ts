@@ -16,6 +16,7 @@ import { CANCEL } from "./verbs.js";
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
 const CLOSE = { type: "close" } as const;
+const NOTHING: ReadonlySet<string> = new Set();
 
 export class Server extends Answering {
   readonly #input = new Input();
@@ -30,9 +31,9 @@ export class Server extends Answering {
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
 
-  /** `secure`: under TLS from the first octet on (RFC 8314). */
-  constructor(settings: Settings = defaultSettings(), { secure = false } = {}) {
-    super(settings, secure);
+  /** `secure`: under TLS from the first octet on (RFC 8314). `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
+  constructor(settings: Settings = defaultSettings(), { secure = false, permitted = NOTHING } = {}) {
+    super(settings, { secure, permitted });
   }
 
   /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
@@ -136,6 +137,7 @@ export class Server extends Answering {
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
     if (OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
+    if (row?.privileged === true && !this.terms.permitted.has(name)) return this.hangUp("4.7.0", `You may not say ${name}`, "XCLIENT_README", "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const problem = this.#problem(found, name, row);
     const parsed = name === "BDAT" || problem === undefined ? row!.parse!(scan, this.terms) : problem;
@@ -252,6 +254,7 @@ export class Server extends Answering {
       this.#handshake = { type: "handshake", dropped: this.#input.begun };
       this.#input.clear();
     }
+    if (this.state === "connect") return true; // the greeting comes anew, and is the reply
     if (asked.type !== "DATA" || this.state === "closed") return false;
     const chunk = this.#chunk;
     if (given.code < 400) this.#data = new MailData(this.terms, this.terms.transaction.mail, chunk);

@@ -45,9 +45,7 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
     format: (command) => `${type} ${command.domain}`,
     ok: (_, terms) => complete(WELCOME, terms),
     complete,
-    agree: (terms, command) => {
-      terms.hello = command;
-    },
+    agree: (terms, command) => void Object.assign(terms, { hello: command, forwarded: undefined }),
   };
 }
 
@@ -74,13 +72,15 @@ export const COMMANDS = {
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
-      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
+      const { forwarded } = terms;
+      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given, ...(forwarded && { forwarded }) };
       return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.mail) ?? REPLIES.senderOk,
     agree: (terms, command) => {
       terms.transaction = newTransaction(command);
+      terms.forwarded = undefined; // it was told of this message alone
     },
   } satisfies Row<Mail>,
   RCPT: {
@@ -106,7 +106,7 @@ export const COMMANDS = {
     endsGroup: true,
     within: { answer: "dataAnswerMs", reply: "dataReplyMs" },
   },
-  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "rsetReplyMs" } },
+  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), agree: (terms) => void (terms.forwarded = undefined), within: { reply: "rsetReplyMs" } },
   QUIT: {
     ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
     endsGroup: true,
