@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
 import type { Address, Certificate, DebuggingServerOptions, FormatName, MailmanProxyOptions, NextHop, PureProxyOptions } from "./index.js";
-import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, LINE_ENDINGS, NO_SOLICITING, RRVS, type Extension } from "./protocol/index.js";
+import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, LENIENCIES, LINE_ENDINGS, NO_SOLICITING, PRESETS, RRVS, type Extension, type Leniency, type Preset } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
 import { SMTPServer } from "./servers/smtp-server.js";
 import { written } from "./transport/address.js";
@@ -26,6 +26,8 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
     -h, --help            Print this and exit.
         --format FORMAT   How DebuggingServer prints: text, python or json. Default: text.
         --line-endings P  A bare CR or LF is refused, made CRLF, or passed on: refuse, normalise or pass. Default: refuse.
+        --leniencies LIST What is taken although RFC 5321 has it otherwise: strict, interoperable or smtpd, and single names, with
+                          commas between them. Default: interoperable.
         --exit-after N    End when N messages have been accepted.
         --tls-cert FILE   A certificate, in PEM, with those that vouch for it: STARTTLS is offered. SIGHUP reads it again.
         --tls-key FILE    Its key.
@@ -64,6 +66,7 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
   format: { type: "string", default: "text" },
   "line-endings": { type: "string", default: "refuse" },
+  leniencies: { type: "string", default: "interoperable" },
   "exit-after": { type: "string" },
   "tls-cert": { type: "string" },
   "tls-key": { type: "string" },
@@ -96,6 +99,7 @@ const CLASSES: { readonly [name: string]: () => Promise<ServerClass> } = {
 };
 /** What can be offered on request without an application that acts on it; a proxy offers what its next hop does, too. */
 const EXTENSIONS: { readonly [keyword: string]: Extension } = Object.fromEntries([BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, NO_SOLICITING, RRVS].map((each) => [each.keyword, each]));
+const LENIENT = Object.keys({ ...PRESETS, ...LENIENCIES }) as (Preset | Leniency)[];
 const MIXED = ["together", "defer"] as const satisfies readonly MailmanProxyOptions["mixed"][];
 
 /** The command line is wrong: its message goes out with the usage, or without. */
@@ -120,6 +124,7 @@ async function main(args: readonly string[]): Promise<void> {
   const remote = remoteSpec.split(",").map(nextHop);
   const format = oneOf(values.format, Object.keys(FORMATS) as FormatName[], "Invalid format");
   const lineEndings = oneOf(values["line-endings"], LINE_ENDINGS, "Invalid line endings");
+  const leniencies = values.leniencies.split(",").map((name) => oneOf(name, LENIENT, "Invalid leniency"));
   const certificate = certificateOf(values);
   const Server = await serverClass(values.class);
 
@@ -131,6 +136,7 @@ async function main(args: readonly string[]): Promise<void> {
     enableSMTPUTF8: values.smtputf8 === true,
     format,
     lineEndings,
+    leniencies,
     ...(certificate !== undefined && { certificate }),
     implicitTls: values.tls === true,
     requireTls: values["tls-required"] === true,

@@ -115,13 +115,15 @@ test("-d prints the dialogue, who says what, control characters shown", async ()
   assert.is(await command.ended(), 0);
 });
 
-test("-u, -s, --format, --line-endings", async () => {
-  const command = new Command(["-nu", "-cDebuggingServer", "-s", "1000", "--format=json", "--line-endings", "pass", "127.0.0.1:0"]);
+test("-u, -s, --format, --line-endings, --leniencies", async () => {
+  const command = new Command(["-nu", "-cDebuggingServer", "-s", "1000", "--format=json", "--line-endings", "pass", "--leniencies", "strict,quit-argument", "127.0.0.1:0"]);
   const client = await command.connect();
   await client.say("EHLO x");
   assert.match(client.received, /SIZE 1000\r\n[^]*SMTPUTF8/);
   assert.match(await client.deliver("a\nb"), /^250/);
   assert.is((JSON.parse(command.stdout) as { data: string }).data, "a\nb\r\n");
+  assert.match(await client.say("MAIL FROM: <a@b>"), /^501/);
+  assert.match(await client.say("QUIT now"), /^221/);
 });
 
 test("all of IPv4, a unix socket", async () => {
@@ -182,6 +184,7 @@ test("mistakes that need no usage", async () => {
   assert.match(await refused(["--upstream-user", "ann"]), /^--upstream-user needs a password: in SMTPD_UPSTREAM_PASSWORD, or in a file/);
   assert.match(await refused(["--upstream-user", "ann", "--upstream-password-file", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.is(await refused(["--tls-cert", "x"]), "--tls-cert and --tls-key go together\n");
+  assert.match(await refused(["--leniencies", "strict,none"]), /Invalid leniency: none; it is one of strict, interoperable, smtpd, space-after-colon, /);
   assert.is(await refused(["--tls"]), "TLS needs a certificate: --tls-cert and --tls-key\n");
   assert.match(await refused(["--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);

@@ -8,7 +8,8 @@
 // Behind the word `client` stand settings: lmtp, extensions=DSN,RRVS besides the usual ones, limits.pipelined=2.
 
 import { Client, CLIENT_EXTENSIONS, settings, type ClientOptions, type ClientStep, type Request } from "../dist/protocol/index.js";
-import { Scan, verb } from "../dist/protocol/syntax.js";
+import { Scan } from "../dist/protocol/scan.js";
+import { verb } from "../dist/protocol/syntax.js";
 import { newTransaction } from "../dist/protocol/verbs.js";
 import { isReply } from "../dist/protocol/reply.js";
 import { EXTENSIONS, extensionsNamed } from "./extensions.js";

@@ -7,7 +7,7 @@ import { Outgoing } from "./outgoing.js";
 import { formatReply, reply, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
-import { newTransaction } from "./verbs.js";
+import { newTerms, newTransaction } from "./verbs.js";
 
 /** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
 export type Owed = Question | EndOfData | Bdat;
@@ -23,8 +23,8 @@ export abstract class Answering {
   protected aborted: Abort | undefined;
   private errors = 0;
 
-  constructor(settings: Settings, { secure, permitted }: Pick<Terms, "secure" | "permitted">) {
-    this.terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false, permitted, forwarded: undefined };
+  constructor(settings: Settings, peer: Partial<Pick<Terms, "secure" | "permitted">>) {
+    this.terms = newTerms(settings, peer);
     this.conversation = new Conversation(settings.grammar.transitions);
   }
 

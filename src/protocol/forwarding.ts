@@ -4,8 +4,9 @@
 import { EQUALS } from "./bytes.js";
 import { UNAVAILABLE } from "./command.js";
 import type { Extension, Row } from "./extension.js";
-import { reply, type Reply } from "./reply.js";
-import { esmtpKeyword, esmtpValue, type Scan } from "./syntax.js";
+import { isReply, reply, type Reply } from "./reply.js";
+import type { Scan } from "./scan.js";
+import { esmtpKeyword, esmtpValue } from "./syntax.js";
 import { atEnd, badSyntax, isHost } from "./verbs.js";
 import { formatXtext, parseXtext } from "./xtext.js";
 
@@ -30,7 +31,7 @@ export function forwarding(verb: "XCLIENT" | "XFORWARD", rules: Rules, row: Row<
     privileged: true,
     parse: (scan) => {
       const attributes = parse(scan, rules);
-      return attributes === undefined ? badSyntax(syntax) : isRefusal(attributes) ? attributes : { type: verb, attributes };
+      return attributes === undefined ? badSyntax(syntax) : isReply(attributes) ? attributes : { type: verb, attributes };
     },
     format: ({ attributes }) => `${verb}${format(attributes)}`,
     ...row,
@@ -58,10 +59,6 @@ function parse(scan: Scan, rules: Rules): Attributes | Reply | undefined {
     attributes[name] = value;
   }
   return attributes;
-}
-
-function isRefusal(attributes: Attributes | Reply): attributes is Reply {
-  return "code" in attributes;
 }
 
 function format(attributes: Attributes): string {

@@ -3,20 +3,20 @@
 
 import { Answering, type Owed } from "./answering.js";
 import type { Bdat, ChallengeResponse, Command } from "./command.js";
-import type { Row, Settings } from "./extension.js";
+import type { Row, Settings, Terms } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
 import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
-import { Scan, verb } from "./syntax.js";
-import { CANCEL } from "./verbs.js";
+import { Scan } from "./scan.js";
+import { verb } from "./syntax.js";
+import { CANCEL, OTHER_PROTOCOLS } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
 const CLOSE = { type: "close" } as const;
-const NOTHING: ReadonlySet<string> = new Set();
 
 export class Server extends Answering {
   readonly #input = new Input();
@@ -32,8 +32,8 @@ export class Server extends Answering {
   #shutdown: "now" | "parting" | undefined;
 
   /** `secure`: under TLS from the first octet on (RFC 8314). `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
-  constructor(settings: Settings = defaultSettings(), { secure = false, permitted = NOTHING } = {}) {
-    super(settings, { secure, permitted });
+  constructor(settings: Settings = defaultSettings(), peer: Partial<Pick<Terms, "secure" | "permitted">> = {}) {
+    super(settings, peer);
   }
 
   /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
@@ -127,12 +127,13 @@ export class Server extends Answering {
   }
 
   #readLine(): Step | undefined {
-    const { grammar, lineEndings } = this.terms;
+    const { grammar, leniencies } = this.terms;
     const dry = this.conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
-    const found = this.#input.findLine(grammar.longestLine, lineEndings === "normalise");
+    const found = this.#input.findLine(grammar.longestLine, leniencies.has("bare-lf"));
     if (found === "dry") return dry;
 
-    const scan = new Scan(this.#input.line, this.#input.lineFrom);
+    const scan = new Scan(this.#input.line, this.#input.lineFrom, leniencies);
+    if (!this.#input.lineEndsInCrlf) scan.lenient("bare-lf");
     const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
@@ -146,7 +147,8 @@ export class Server extends Answering {
     this.waiting = undefined;
     if (name === "BDAT") return this.#beginChunk(parsed as Bdat | Reply, problem);
     if (name === "response") return this.#readResponse(parsed as ChallengeResponse | Reply);
-    return isReply(parsed) ? this.refuseCommand(parsed, row) : this.ask(parsed as Command);
+    if (isReply(parsed)) return this.refuseCommand(parsed, row);
+    return this.ask((scan.used.length === 0 ? parsed : { ...parsed, leniencies: scan.used }) as Command);
   }
 
   /** Whatever refuses the answer to a challenge ends the exchange (RFC 4954 §4). */
@@ -291,9 +293,3 @@ const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([
   [REPLIES.messageTooBig, "too big"],
   [REPLIES.bareInData, "bare CR or LF"],
 ]);
-
-/**
- * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
- * of the machine it is shown on): such a client is hung up on at once.
- */
-const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);

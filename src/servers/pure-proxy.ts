@@ -133,6 +133,7 @@ export class PureProxy extends SMTPServer {
       const way = new Upstream(nextHops, {
         hostname: this.settings.hostname,
         extensions: this.options.extensions ?? [],
+        leniencies: this.settings.leniencies,
         beginMs: answerMs * begin,
         log: (line) => this.log(line),
         ...options,

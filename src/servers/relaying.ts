@@ -13,6 +13,11 @@ export interface RelayingOptions {
 
 export const RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2");
 
+/** §4.5.1: the one address that goes without a domain. */
+export function isPostmaster(localPart: string): boolean {
+  return localPart.toLowerCase() === "postmaster";
+}
+
 export class Relaying {
   readonly #networks = new BlockList();
   readonly #domains: readonly string[];
@@ -37,7 +42,7 @@ export class Relaying {
    * trusts us, might follow it. §4.5.1: "Postmaster" alone, once anything is opened.
    */
   isRelayDomain({ localPart, domain }: Path): boolean {
-    if (domain === "") return !this.onlyThisHost;
+    if (domain === "") return !this.onlyThisHost && isPostmaster(localPart);
     if (/[@%!]/.test(localPart)) return false;
     const name = domain.toLowerCase();
     return this.#domains.some((each) => (each.startsWith(".") ? name.endsWith(each) : name === each));

@@ -3,7 +3,7 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Leniency, type Limits, type LineEndings, type Message, type Preset, type Reply, type Settings,
 } from "../protocol/index.js";
 import { SMTP_PORT, type Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
@@ -35,8 +35,8 @@ export interface SMTPServerOptions {
   readonly authentication?: Authentication;
   /** LMTP (RFC 2033): LHLO, and a reply for each recipient. */
   readonly lmtp?: boolean;
-  /** Without the leniencies for old programs. */
-  readonly strict?: boolean;
+  /** What is taken although the RFC has it otherwise: presets ("strict", "interoperable", "smtpd") and single names. ["interoperable"] if not given. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
   /** What to do with a bare CR or LF: "refuse" if not given. */
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
@@ -62,7 +62,7 @@ export interface MessageOptions {
   readonly client: string;
   /** Octets. */
   readonly size: number;
-  /** What was not as the RFC has it, and was passed on. */
+  /** What was not as the RFC has it, and was let pass: in its commands, and in its data. */
   readonly irregularities: readonly Irregularity[];
 }
 
@@ -98,7 +98,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(authentication === undefined ? [] : [authentication.extension]), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
       limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
       lineEndings: options.lineEndings ?? "refuse",
-      strict: options.strict ?? false,
+      ...(options.leniencies !== undefined && { leniencies: options.leniencies }),
     });
     this.#listener = new Listener(localaddr, {
       settings: this.settings,

@@ -1,7 +1,7 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
+import { CLIENT_EXTENSIONS, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
@@ -16,6 +16,8 @@ export interface UpstreamOptions extends IntroductionOptions {
   /** TLS from the first octet on (RFC 8314); STARTTLS is not asked for then. */
   readonly implicitTls?: boolean;
   readonly tls?: TlsOptions;
+  /** What may be written although the grammar has it otherwise: for a relay, that passes on what it let in. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
   /** Extensions of the application's own, to be made use of where they are offered. */
   readonly extensions?: readonly Extension[];
   readonly limits?: Partial<Limits>;
@@ -162,10 +164,10 @@ export class Upstream {
 
   /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
   async #introduced(target: Target, givenUp: Signal): Promise<Link | Reply> {
-    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, most, trace } = this.#options;
+    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, leniencies = [], connectMs, introduceMs, most, trace } = this.#options;
     if (this.#links >= most) return TROUBLES.tooMany;
     this.#links += 1;
-    const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
+    const link = new Link(target, { client: { extensions: this.#known, limits, lmtp, leniencies }, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
     const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options), [givenUp]).catch(unwritable);
     if (refusal !== undefined) {

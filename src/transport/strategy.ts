@@ -3,7 +3,7 @@
 import type { Eventually } from "./eventually.js";
 import type { Identity } from "./sasl/mechanism.js";
 import type { Secured } from "./tls.js";
-import type { Abort, Command, Connect, Extension, Message, Reply, Settings } from "../protocol/index.js";
+import type { Abort, Command, Connect, Extension, Leniency, Message, Reply, Settings } from "../protocol/index.js";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -40,6 +40,8 @@ export type Session = {
   body?(chunk: Uint8Array): Eventually<Answer>;
   /** The message is there. A 2yz reply takes responsibility for it. Without this hook it is refused with 451. */
   message?(message: Message): Eventually<Answer>;
+  /** A command that the RFC has otherwise was let pass: before the hook of that command. */
+  leniency?(name: Leniency, command: Command): void;
   /** What MAIL opened ends without a message. Each accepted MAIL is followed by one `message` or one `abort`. */
   abort?(abort: Abort): void;
   /** The connection is over. The last call. */

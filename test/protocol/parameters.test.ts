@@ -10,8 +10,10 @@ import {
 } from "../../dist/protocol/index.js";
 import { dateTime } from "../../dist/protocol/date-time.js";
 import { isReply } from "../../dist/protocol/reply.js";
-import { Scan, verb } from "../../dist/protocol/syntax.js";
-import { newTransaction, writeCommand } from "../../dist/protocol/verbs.js";
+import { Scan } from "../../dist/protocol/scan.js";
+import { verb } from "../../dist/protocol/syntax.js";
+import { newTransaction } from "../../dist/protocol/verbs.js";
+import { writeCommand } from "../../dist/protocol/write.js";
 import { Drive, octetsOf } from "../drive.js";
 import { EXTENSIONS } from "../extensions.js";
 import { Pair } from "../pair.js";
