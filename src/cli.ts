@@ -33,6 +33,8 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --tls-key FILE    Its key.
         --tls             TLS from the first octet on.
         --tls-required    Take nothing before TLS.
+        --xclient CIDR    A network whose hosts may say, with XCLIENT, that they are somebody else. May be repeated.
+        --xforward CIDR   A network whose hosts may tell, with XFORWARD, where a message came from. May be repeated.
         --lmtp            Speak LMTP in the place of SMTP.
         --extension NAME  Offer an extension that is not offered by default: CHUNKING, DSN and others. May be repeated.
 
@@ -40,6 +42,7 @@ PureProxy and MailmanProxy:
         --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
         --relay-domain DOMAIN      A domain that anybody may send to; .DOMAIN for all below it. May be repeated.
         --x-peer                   Put the client's address in front of each message, as X-Peer.
+        --xforward-upstream        Tell upstream, with XFORWARD where it is offered, where each message came from.
         --starttls-upstream MODE   if-offered, required or never. Default: if-offered, but never to this host.
         --tls-upstream             TLS from the first octet on.
         --upstream-ca FILE         Certificates to trust, in PEM. Default: the system's.
@@ -72,11 +75,14 @@ const OPTIONS = {
   "tls-key": { type: "string" },
   tls: { type: "boolean" },
   "tls-required": { type: "boolean" },
+  xclient: { type: "string", multiple: true },
+  xforward: { type: "string", multiple: true },
   lmtp: { type: "boolean" },
   extension: { type: "string", multiple: true },
   allow: { type: "string", multiple: true },
   "relay-domain": { type: "string", multiple: true },
   "x-peer": { type: "boolean" },
+  "xforward-upstream": { type: "boolean" },
   "starttls-upstream": { type: "string" },
   "tls-upstream": { type: "boolean" },
   "upstream-ca": { type: "string" },
@@ -140,6 +146,8 @@ async function main(args: readonly string[]): Promise<void> {
     ...(certificate !== undefined && { certificate }),
     implicitTls: values.tls === true,
     requireTls: values["tls-required"] === true,
+    xclient: values.xclient ?? [],
+    xforward: values.xforward ?? [],
     lmtp: values.lmtp === true,
     extensions: (values.extension ?? []).map((name) => EXTENSIONS[oneOf(name.toUpperCase(), Object.keys(EXTENSIONS), "Invalid extension")]!),
     trace: dialogue && ((peer, from, octets) => dialogue.take(peer, `${peer.address}:${peer.port}`, from, octets)),
@@ -222,6 +230,7 @@ function upstreamOptions(values: Values): NonNullable<PureProxyOptions["upstream
   const { "starttls-upstream": starttls, "upstream-ca": ca, "upstream-user": user } = values;
   return {
     ...(starttls !== undefined && { starttls: oneOf(starttls, START_TLS, "Invalid --starttls-upstream") }),
+    xforward: values["xforward-upstream"] === true,
     implicitTls: values["tls-upstream"] === true,
     tls: ca === undefined ? {} : { ca: contentOf(ca) },
     ...(user !== undefined && { auth: { user, password: password(values["upstream-password-file"]) } }),

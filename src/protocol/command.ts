@@ -39,12 +39,13 @@ export interface Etrn extends Written { readonly type: "ETRN"; readonly option: 
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse extends Written { readonly type: `X${string}`; readonly [field: string]: unknown }
 
-/** What the peer says instead of a value that it does not have; XCLIENT's NAME has another word for "not just now". */
+/** In the place of a value that the peer does not have; of a name that could not be looked up just now. */
 export const UNAVAILABLE = "[UNAVAILABLE]";
-export type Unavailable = typeof UNAVAILABLE | "[TEMPUNAVAIL]";
+export const TEMPORARILY_UNAVAILABLE = "[TEMPUNAVAIL]";
+type Unavailable = typeof UNAVAILABLE;
 /** XCLIENT_README: the client that the peer speaks for. Addresses are without "IPV6:". */
 export interface ClientAttributes {
-  readonly NAME?: string | Unavailable;
+  readonly NAME?: string | Unavailable | typeof TEMPORARILY_UNAVAILABLE;
   readonly ADDR?: string | Unavailable;
   readonly PORT?: number | Unavailable;
   readonly PROTO?: "SMTP" | "ESMTP";

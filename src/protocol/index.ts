@@ -9,10 +9,10 @@ export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, size
 export { badSyntax, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export { formatCommand } from "./write.js";
 export type {
-  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, Unavailable,
+  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls,
   WithString, XClient, XForward,
 } from "./command.js";
-export { UNAVAILABLE } from "./command.js";
+export { TEMPORARILY_UNAVAILABLE, UNAVAILABLE } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { auth, AUTH, type Mechanisms } from "./extensions/auth.js";

@@ -4,7 +4,9 @@ export type { Answer, Authentication, HelloAnswer, Peer, Session, Strategy } fro
 export type { Eventually } from "./eventually.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
 export { inTime, Stop, type Signal } from "./in-time.js";
-export { isLoopback, literal, reaches, written, type Address } from "./address.js";
+export { isLoopback, literal, LOCAL, reaches, UNKNOWN, written, type Address } from "./address.js";
+export { Forwarders, type ForwarderOptions } from "./forwarders.js";
+export { Networks } from "./networks.js";
 export { Listener, type ListenOptions } from "./node.js";
 export { formatProxyHeader, PROXY_LIMITS, ProxyReader, type ProxyAddresses, type ProxyStep } from "./proxy-protocol.js";
 export { Upstream, type UpstreamOptions } from "./connect.js";

@@ -3,7 +3,7 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
 import { formatReply, reply } from "../protocol/index.js";
-import { unmapped, type Address } from "./address.js";
+import { LOCAL, unmapped, type Address } from "./address.js";
 import { Connection, type ServeOptions, type Wire } from "./serve.js";
 import type { Securing } from "./securing.js";
 import type { Peer } from "./strategy.js";
@@ -213,9 +213,9 @@ class SocketWire implements Wire {
   constructor(socket: Socket) {
     this.socket = socket;
     this.peer = {
-      address: unmapped(socket.remoteAddress ?? "local"),
+      address: unmapped(socket.remoteAddress ?? LOCAL),
       port: socket.remotePort ?? 0,
-      localAddress: unmapped(socket.localAddress ?? "local"),
+      localAddress: unmapped(socket.localAddress ?? LOCAL),
       localPort: socket.localPort ?? 0,
     };
   }
@@ -255,7 +255,7 @@ function lingering(socket: Socket): void {
   socket.on("close", () => clearTimeout(timer));
 }
 
-const NOBODY: Peer = { address: "local", port: 0, localAddress: "local", localPort: 0 };
+const NOBODY: Peer = { address: LOCAL, port: 0, localAddress: LOCAL, localPort: 0 };
 
 function addressOf(server: NetServer): Address {
   const address = server.address() as AddressInfo | string;

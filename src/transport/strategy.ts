@@ -3,17 +3,19 @@
 import type { Eventually } from "./eventually.js";
 import type { Identity } from "./sasl/mechanism.js";
 import type { Secured } from "./tls.js";
-import type { Abort, Command, Connect, Extension, Leniency, Message, Reply, Settings } from "../protocol/index.js";
+import type { Abort, Command, Connect, Extension, Leniency, Message, Reply, Settings, XClient, XForward } from "../protocol/index.js";
 
 /** The other end of a connection. */
 export interface Peer {
-  /** An IPv4 or IPv6 address; "local" for a unix socket. */
+  /** An IPv4 or IPv6 address; "local" for a unix socket; "unknown" where a host that speaks for it (XCLIENT) does not tell: trust it with nothing. */
   readonly address: string;
   readonly port: number;
   readonly localAddress: string;
   readonly localPort: number;
   /** Who it has shown to be (RFC 4954), where a server knows that. */
   readonly user?: string;
+  /** The name of its host, where one that speaks for it (XCLIENT) has told: no name is looked up here. */
+  readonly name?: string;
 }
 
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */
@@ -22,14 +24,21 @@ export type Answer = Reply | string | void;
 /** To EHLO and HELO also: what is offered in this session, in the place of what the server offers (RFC 5321 §2.2). */
 export type HelloAnswer = Answer | Settings;
 
+/** A method's type: a hook may know more of its command than that its verb begins with X. */
+type Hook<C, A> = { hook(command: C): Eventually<A> }["hook"];
+
 /**
  * What one connection does with what comes. Hooks are named after the engine's steps, the peer's commands in upper case; one that
  * is not there answers as usual. An answer may be a promise; nothing more is read meanwhile, but for a window of RCPTs. A hook
  * that throws or rejects is reported, and the peer hears 451.
  */
 export type Session = {
-  readonly [T in Command["type"]]?: (command: Extract<Command, { readonly type: T }>) => Eventually<T extends "EHLO" | "HELO" | "LHLO" ? HelloAnswer : Answer>;
+  readonly [T in Command["type"]]?: Hook<Extract<Command, { readonly type: T }>, T extends "EHLO" | "HELO" | "LHLO" ? HelloAnswer : Answer>;
 } & {
+  /** The peer speaks for a client of its own from here on. A 2yz reply, or nothing: this session is over, and one of that client's begins. */
+  XCLIENT?(command: XClient): Eventually<Answer>;
+  /** Where the next message came from; MAIL has all of it, as `forwarded`. */
+  XFORWARD?(command: XForward): Eventually<Answer>;
   /** The greeting: 220, or a refusal (RFC 5321 §3.1). */
   connect?(step: Connect): Eventually<Answer>;
   /** The connection is under TLS now: behind STARTTLS, or before `connect`. All that was said before is forgotten. */

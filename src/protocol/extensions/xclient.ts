@@ -1,7 +1,7 @@
 // XCLIENT, of Postfix's XCLIENT_README: the peer speaks for a client of its own, and from here on the session is that client's. It
 // starts over like a new connection: who it is now is asked with `connect`, and the greeting, or a refusal, is the reply.
 
-import type { XClient } from "../command.js";
+import { TEMPORARILY_UNAVAILABLE, type XClient } from "../command.js";
 import type { Extension, Row } from "../extension.js";
 import { address, forwarding, hostName, login, none, or, orUnavailable, port, token } from "../forwarding.js";
 import { reply } from "../reply.js";
@@ -10,7 +10,7 @@ import { reply } from "../reply.js";
 const NOBODY = reply(550, "5.7.0", "Nobody here would know that you are somebody else", "XCLIENT_README");
 
 export const XCLIENT: Extension = forwarding("XCLIENT", {
-  NAME: or(["[TEMPUNAVAIL]"], orUnavailable(hostName)),
+  NAME: or([TEMPORARILY_UNAVAILABLE], orUnavailable(hostName)),
   ADDR: orUnavailable(address),
   PORT: orUnavailable(port),
   PROTO: or(["SMTP", "ESMTP"], none),
