@@ -107,6 +107,28 @@ testIf(WHY, test, "STARTTLS: the session starts over, and a message comes throug
   assert.match(await talk.say("QUIT"), /^221/);
 });
 
+testIf(WHY, test, "XCLIENT leaves TLS as it is, and the new session is told of it", async () => {
+  const { server, address } = await served({ xclient: ["127.0.0.1"], requireTls: true });
+  const client = await Client.connect(address);
+  await client.say("EHLO forwarder.example");
+  assert.match(await client.say("XCLIENT ADDR=192.0.2.1"), /^530/);
+  assert.match(await client.say("STARTTLS"), /^220/);
+  const talk = await secured(client);
+  assert.match(await talk.say("XCLIENT ADDR=192.0.2.1"), /^220 mx\.example ESMTP ready/);
+  assert.not.match(await talk.say("EHLO client.example"), /STARTTLS/);
+  assert.match(await talk.say("MAIL FROM:<a@b>"), /^250/);
+  assert.is(server.seen.length, 2);
+  assert.equal(server.seen[1], server.seen[0]);
+});
+
+testIf(WHY, test, "XCLIENT with TLS from the first octet on", async () => {
+  const { server, address } = await served({ xclient: ["127.0.0.1"], implicitTls: true });
+  const talk = await Talk.over(connectTls({ host: "127.0.0.1", port: address[1] as number, servername: "mx.example", ca: pem("mx.example").cert }));
+  await talk.until(/^220 /m);
+  assert.match(await talk.say("XCLIENT ADDR=192.0.2.1"), /^220/);
+  assert.is(server.seen.length, 2);
+});
+
 class Slow extends Seeing {
   override session(peer: Parameters<SMTPServer["session"]>[0]): Session {
     return { ...super.session(peer), STARTTLS: async () => void (await new Promise((resolve) => setTimeout(resolve, 20))) };

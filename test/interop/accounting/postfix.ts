@@ -1,7 +1,7 @@
 // A Postfix of our own as an upstream: its configuration, queue and port are nobody else's, and all it takes stays in the queue.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Stored } from "./ledger.js";
 import { find, Server } from "./processes.js";
@@ -41,7 +41,7 @@ in_flow_delay = 0
 smtpd_tls_security_level = none
 `;
 
-const masterCf = (port: number): string => `
+const masterCf = (port: number, smtp: "smtp" | "error"): string => `
 127.0.0.1:${port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -54,7 +54,7 @@ verify unix - - n - 1 verify
 showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
-smtp unix - - n - - error
+smtp unix - - n - - ${smtp}
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 `;
@@ -68,7 +68,8 @@ export class Postfix {
   readonly #folder: string;
   readonly #config: string;
 
-  constructor(folder: string, port: number) {
+  /** `settings` are further lines of main.cf; with a relayhost among them, mail is sent there. */
+  constructor(folder: string, port: number, settings: readonly string[] = []) {
     this.#folder = join(folder, "postfix");
     this.#config = join(this.#folder, "etc");
     for (const each of ["", "etc", "spool", "data"]) mkdirSync(join(this.#folder, each), { mode: OPEN_TO_ALL });
@@ -76,8 +77,8 @@ export class Postfix {
     chownSync(join(this.#folder, "data"), Number(execFileSync("id", ["-u", "postfix"])), 0);
     chmodSync(join(this.#folder, "data"), 0o700);
     const files = {
-      "main.cf": mainCf(this.#folder),
-      "master.cf": masterCf(port),
+      "main.cf": [mainCf(this.#folder), ...settings, ""].join("\n"),
+      "master.cf": masterCf(port, settings.some((line) => line.startsWith("relayhost")) ? "smtp" : "error"),
       "recipients": `/^[0-9]*${NO_SUCH_USER}/ 550 5.1.1 no such user\n/^[0-9]*${TRY_LATER}/ 450 4.2.1 try later\n`,
       "headers": `/^Subject: ${REFUSED_SUBJECT}/ REJECT 5.7.1 not with this subject\n`,
     };
@@ -85,6 +86,11 @@ export class Postfix {
     execFileSync(find("postfix")!, ["-c", this.#config, "check"], { stdio: "ignore" });
     const master = join(execFileSync(find("postconf")!, ["-d", "-h", "daemon_directory"], { encoding: "utf8" }).trim(), "master");
     this.server = new Server(port, [master, "-c", this.#config, "-d", "-s"], folder);
+  }
+
+  /** Its log. */
+  get log(): string {
+    return readFileSync(join(this.#folder, "log"), "utf8");
   }
 
   stored(): Omit<Stored, "at">[] {
