@@ -126,6 +126,9 @@ export interface Terms extends Settings {
   forwarded: Forwarded | undefined;
 }
 
+/** What is known of the peer when a session begins. */
+export type PeerTerms = Partial<Readonly<Pick<Terms, "secure" | "permitted">>>;
+
 /** What was accepted so far of a mail transaction (§3.3). */
 export interface Transaction {
   readonly mail: Mail;

@@ -3,7 +3,7 @@
 
 import { Answering, type Owed } from "./answering.js";
 import type { Bdat, ChallengeResponse, Command } from "./command.js";
-import type { Row, Settings, Terms } from "./extension.js";
+import type { PeerTerms, Row, Settings } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
@@ -32,7 +32,7 @@ export class Server extends Answering {
   #shutdown: "now" | "parting" | undefined;
 
   /** `secure`: under TLS from the first octet on (RFC 8314). `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
-  constructor(settings: Settings = defaultSettings(), peer: Partial<Pick<Terms, "secure" | "permitted">> = {}) {
+  constructor(settings: Settings = defaultSettings(), peer: PeerTerms = {}) {
     super(settings, peer);
   }
 

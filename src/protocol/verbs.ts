@@ -2,7 +2,7 @@
 
 import { COLON, EQUALS, isAscii, isBase64, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
 import { announcesUtf8, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type WithString } from "./command.js";
-import type { Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
+import type { Parameter, PeerTerms, Row, Settings, Terms, Transaction } from "./extension.js";
 import type { Leniency } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
@@ -74,7 +74,7 @@ export const COMMANDS = {
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
       const { forwarded } = terms;
-      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given, ...(forwarded && { forwarded }) };
+      const mail: Mail = forwarded === undefined ? { type: "MAIL", reversePath: from, parameters: given } : { type: "MAIL", reversePath: from, parameters: given, forwarded };
       return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
@@ -152,17 +152,20 @@ const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETE
  */
 export const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);
 
-const NO_VERBS: ReadonlySet<string> = new Set();
-
-/** What a connection begins with. */
-export function newTerms(settings: Settings, { secure = false, permitted = NO_VERBS }: Partial<Pick<Terms, "secure" | "permitted">> = {}): Terms {
-  return { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false, permitted, forwarded: undefined };
-}
-
 /** What a transaction begins with (§4.1.1.2). */
-export function newTransaction(mail = NO_MAIL): Transaction {
+export function newTransaction(mail: Mail): Transaction {
   return { mail, recipients: [] };
 }
+
+/** While none is open; nobody can be added to it. */
+export const NO_TRANSACTION: Transaction = { mail: NO_MAIL, recipients: Object.freeze<Rcpt[]>([]) as Rcpt[] };
+
+/** What a session begins with. Field by field: copied in one go, each would be of a shape of its own, which is slow and large. */
+export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
+  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, authenticated: false, permitted, forwarded: undefined };
+}
+
+const NO_VERBS: ReadonlySet<string> = new Set();
 
 /** Writes the parameters of MAIL or RCPT, each with a space in front. */
 export function formatParameters(given: Parameters): string {
