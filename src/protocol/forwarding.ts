@@ -10,9 +10,10 @@ import { esmtpKeyword, esmtpValue } from "./syntax.js";
 import { atEnd, badSyntax, isHost } from "./verbs.js";
 import { formatXtext, parseXtext } from "./xtext.js";
 
+type Verb = "XCLIENT" | "XFORWARD";
 type Value = string | number;
 interface Attributes { readonly [name: string]: Value }
-interface Told { readonly type: `X${string}`; readonly attributes: Attributes }
+interface Told { readonly type: Verb; readonly attributes: Attributes }
 
 /** Makes a value of a text whose xtext is undone; undefined where it is none. */
 type Rule = (text: string) => Value | undefined;
@@ -23,14 +24,14 @@ const VALUE_OCTETS = 255;
 const PROTO_OCTETS = 64;
 
 /** The extension: `rules` are the attributes that it knows, `row` is what becomes of the command. */
-export function forwarding(verb: "XCLIENT" | "XFORWARD", rules: Rules, row: Row<any>): Extension {
+export function forwarding(verb: Verb, rules: Rules, row: Row<any>): Extension {
   const names = Object.keys(rules).join(" ");
   const syntax = `${verb} attribute=value [SP attribute=value]..., of ${names}`;
   const complete: Row<Told> = {
     syntax,
     privileged: true,
     parse: (scan) => {
-      const attributes = parse(scan, rules);
+      const attributes = parse(scan, rules, verb);
       return attributes === undefined ? badSyntax(syntax) : isReply(attributes) ? attributes : { type: verb, attributes };
     },
     format: ({ attributes }) => `${verb}${format(attributes)}`,
@@ -46,7 +47,7 @@ export function forwarding(verb: "XCLIENT" | "XFORWARD", rules: Rules, row: Row<
 }
 
 /** 1*( SP attribute-name "=" attribute-value ). Undefined where it is none, or has a name that is not known, or has it twice. */
-function parse(scan: Scan, rules: Rules): Attributes | Reply | undefined {
+function parse(scan: Scan, rules: Rules, verb: Verb): Attributes | Reply | undefined {
   const attributes: { [name: string]: Value } = {};
   if (atEnd(scan)) return undefined;
   while (!atEnd(scan)) {
@@ -55,7 +56,7 @@ function parse(scan: Scan, rules: Rules): Attributes | Reply | undefined {
     if (xtext === undefined || !Object.hasOwn(rules, name) || Object.hasOwn(attributes, name)) return undefined;
     const text = xtext.length <= VALUE_OCTETS ? parseXtext(xtext) : undefined;
     const value = text && rules[name]!(text);
-    if (value === undefined) return reply(501, "5.5.4", `${name}: there is no such value`, "XCLIENT_README");
+    if (value === undefined) return reply(501, "5.5.4", `${name}: there is no such value`, `${verb}_README`);
     attributes[name] = value;
   }
   return attributes;

@@ -138,7 +138,7 @@ export class Server extends Answering {
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
     if (OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
-    if (row?.privileged === true && !this.terms.permitted.has(name)) return this.hangUp("4.7.0", `You may not say ${name}`, "XCLIENT_README", "closed");
+    if (row?.privileged === true && !this.terms.permitted.has(name)) return this.hangUp("4.7.0", `You may not say ${name}`, `${name}_README`, "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const problem = this.#problem(found, name, row);
     const parsed = name === "BDAT" || problem === undefined ? row!.parse!(scan, this.terms) : problem;

@@ -12,6 +12,9 @@ export interface ForwarderOptions {
   readonly xforward?: readonly string[];
 }
 
+/** One for all that may say nothing: most connections are. */
+const NONE: ReadonlySet<string> = new Set();
+
 export class Forwarders {
   /** Those that somebody may use. */
   readonly extensions: readonly Extension[];
@@ -26,7 +29,8 @@ export class Forwarders {
 
   /** The verbs that a host may use. */
   permitted({ address }: Peer): ReadonlySet<string> {
-    return new Set(this.#networks.filter(([, networks]) => networks.has(address)).map(([verb]) => verb));
+    const verbs = this.#networks.filter(([, networks]) => networks.has(address)).map(([verb]) => verb);
+    return verbs.length === 0 ? NONE : new Set(verbs);
   }
 }
 

@@ -44,6 +44,8 @@ interface Slot {
   settled: boolean;
 }
 
+const NOTHING: ClientAttributes = {};
+
 type Blocked = "on the wire" | "on a body hook" | "on the handshake" | undefined;
 
 export class Connection {
@@ -55,7 +57,7 @@ export class Connection {
   #session: Session;
   #exchange: Session;
   /** What the wire's peer has told of a client (XCLIENT). */
-  #told: ClientAttributes = {};
+  #told: ClientAttributes = NOTHING;
   #tls: Secured | undefined;
   /** Questions whose answer is not there yet, or waits behind such a one. At most limits.rcptWindow. */
   readonly #slots: Slot[] = [];
@@ -251,7 +253,7 @@ export class Connection {
   #startOver({ attributes }: XClient, given: Reply | undefined): Reply {
     if (given !== undefined && given.code >= 300) return given;
     const another = attributes.ADDR !== undefined && this.#told.ADDR !== undefined;
-    const told = { ...(another ? {} : this.#told), ...attributes };
+    const told = { ...(another ? NOTHING : this.#told), ...attributes };
     const peer = spokenFor(told, this.#wire.peer);
     const [session, old] = [this.#sessionWith(peer), this.#session];
     this.#tell("closed", () => old.closed?.());
