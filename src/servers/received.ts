@@ -1,7 +1,7 @@
 // Trace information (RFC 5321 §4.4): the line that every hop puts in front.
 
 import { forwardable, isHost, UNAVAILABLE, type Forwarded, type Hello, type Mail } from "../protocol/index.js";
-import { isLoopback, literal, LOCAL, type Peer } from "../transport/index.js";
+import { isOnThisHost, literal, type Peer } from "../transport/index.js";
 
 /** How a message came here. */
 export interface Passed {
@@ -25,14 +25,15 @@ export function receivedLine(peer: Peer, passed: Passed, hostname: string, date:
 
 /** What a next hop is told of the client with XFORWARD. There is no queue here in which a message would have a name. */
 export function forwardedFrom(peer: Peer, passed: Passed): Forwarded {
-  const { address, port, name } = peer;
+  const { address, port, name, proxied } = peer;
+  const known = proxied !== "unknown" && literal(address) !== undefined;
   return {
     NAME: forwardable(name),
-    ADDR: literal(address) === undefined ? UNAVAILABLE : address.split("%", 1)[0]!,
-    PORT: port === 0 ? UNAVAILABLE : port,
+    ADDR: known ? address.split("%", 1)[0]! : UNAVAILABLE,
+    PORT: known && port !== 0 ? port : UNAVAILABLE,
     PROTO: withProtocol(passed, peer.user !== undefined),
     HELO: forwardable(passed.hello.domain),
-    SOURCE: address === LOCAL || isLoopback([address, port]) ? "LOCAL" : "REMOTE",
+    SOURCE: isOnThisHost(peer) ? "LOCAL" : "REMOTE",
   };
 }
 

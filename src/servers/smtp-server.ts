@@ -42,6 +42,8 @@ export interface SMTPServerOptions extends ForwarderOptions {
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
+  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol, which tells who the client is. */
+  readonly proxyProtocol?: readonly string[];
   /** Octets of all messages that are being collected or processed; what is more is refused with 452. 1 GiB if not given. */
   readonly memoryLimit?: number;
   /** How long close() waits for what is in flight, in milliseconds. */
@@ -91,7 +93,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
-    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, requireTls = false, lmtp = false, authentication } = options;
+    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, proxyProtocol, requireTls = false, lmtp = false, authentication } = options;
     if (certificate === undefined && (implicitTls === true || requireTls)) throw new TypeError("TLS needs a certificate");
     if (lmtp && typeof localaddr !== "string" && localaddr[1] === SMTP_PORT) throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     const forwarders = new Forwarders(options);
@@ -114,6 +116,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       permitted: (peer) => forwarders.permitted(peer),
       certificate,
       implicitTls,
+      proxyProtocol,
       ...(maxConnections !== undefined && { maxConnections }),
       ...(graceMs !== undefined && { graceMs }),
     });

@@ -8,10 +8,6 @@ export type Address = readonly [host: string, port: number] | string;
 
 export const SMTP_PORT = 25;
 
-/** In the place of an IP address: a unix socket; and a client of which somebody else has told, and has not told the address. */
-export const LOCAL = "local";
-export const UNKNOWN = "unknown";
-
 /** As people write it: "192.0.2.1:25", "[2001:db8::1]:25", a path. */
 export function written(address: Address): string {
   if (typeof address === "string") return address;

@@ -1,7 +1,7 @@
 // Who may speak for clients of its own, with XCLIENT and XFORWARD, and who the client is then.
 
 import { TEMPORARILY_UNAVAILABLE, UNAVAILABLE, XCLIENT, XFORWARD, type ClientAttributes, type Extension } from "../protocol/index.js";
-import { canonical, UNKNOWN } from "./address.js";
+import { canonical } from "./address.js";
 import { Networks } from "./networks.js";
 import type { Peer } from "./strategy.js";
 
@@ -28,20 +28,21 @@ export class Forwarders {
   }
 
   /** The verbs that a host may use. */
-  permitted({ address }: Peer): ReadonlySet<string> {
-    const verbs = this.#networks.filter(([, networks]) => networks.has(address)).map(([verb]) => verb);
+  permitted({ address, proxied }: Peer): ReadonlySet<string> {
+    const verbs = this.#networks.filter(([, networks]) => proxied !== "unknown" && networks.has(address)).map(([verb]) => verb);
     return verbs.length === 0 ? NONE : new Set(verbs);
   }
 }
 
-/** The client that a host speaks for. What is not told of it is not known, whatever is known of the host. */
-export function spokenFor({ NAME, ADDR, PORT, LOGIN, DESTADDR, DESTPORT }: ClientAttributes, { localAddress, localPort }: Peer): Peer {
-  const [name, user] = [available(NAME), available(LOGIN)];
+/** The client that a host speaks for. Without an address it has the host's, and is known to be somebody else. */
+export function spokenFor({ NAME, ADDR, PORT, LOGIN, DESTADDR, DESTPORT }: ClientAttributes, host: Peer): Peer {
+  const [name, address, user] = [available(NAME), available(ADDR), available(LOGIN)];
   return {
-    address: canonical(available(ADDR) ?? UNKNOWN),
-    port: available(PORT) ?? 0,
-    localAddress: canonical(available(DESTADDR) ?? localAddress),
-    localPort: available(DESTPORT) ?? localPort,
+    address: canonical(address ?? host.address),
+    port: address === undefined ? host.port : available(PORT) ?? 0,
+    localAddress: canonical(available(DESTADDR) ?? host.localAddress),
+    localPort: available(DESTPORT) ?? host.localPort,
+    proxied: address === undefined ? "unknown" : "client",
     ...(name !== undefined && { name }),
     ...(user !== undefined && { user }),
   };

@@ -1,6 +1,7 @@
-// Networks as people write them, and who belongs to one.
+// Networks as an operator names them: of clients that may relay, of proxies that may say who their clients are.
 
 import { BlockList, isIP } from "node:net";
+import { canonical } from "./address.js";
 
 export class Networks {
   readonly #list = new BlockList();
@@ -10,10 +11,10 @@ export class Networks {
     for (const network of networks) this.#add(network);
   }
 
-  /** Never one whose address is none, as on a unix socket, or is not known. */
+  /** Whether an address is of one of them; what is no IP address, as on a unix socket, is of none. */
   has(address: string): boolean {
-    const version = isIP(address);
-    return version !== 0 && this.#list.check(address, version === 6 ? "ipv6" : "ipv4");
+    const ip = canonical(address);
+    return isIP(ip) !== 0 && this.#list.check(ip, isIP(ip) === 6 ? "ipv6" : "ipv4");
   }
 
   /** An address and, behind a slash, how many of its bits count; or an address alone. */

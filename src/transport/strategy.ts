@@ -1,5 +1,7 @@
 // What the author of a server sees: who has connected, and the hooks that answer.
 
+import { isIP } from "node:net";
+import { isLoopback } from "./address.js";
 import type { Eventually } from "./eventually.js";
 import type { Identity } from "./sasl/mechanism.js";
 import type { Secured } from "./tls.js";
@@ -7,7 +9,7 @@ import type { Abort, Command, Connect, Extension, Leniency, Message, Reply, Sett
 
 /** The other end of a connection. */
 export interface Peer {
-  /** An IPv4 or IPv6 address; "local" for a unix socket; "unknown" where a host that speaks for it (XCLIENT) does not tell: trust it with nothing. */
+  /** An IPv4 or IPv6 address; "local" for a unix socket. */
   readonly address: string;
   readonly port: number;
   readonly localAddress: string;
@@ -16,6 +18,13 @@ export interface Peer {
   readonly user?: string;
   /** The name of its host, where one that speaks for it (XCLIENT) has told: no name is looked up here. */
   readonly name?: string;
+  /** Through a proxy (PROXY protocol, XCLIENT): the addresses are the client's, as the proxy told them; or the proxy's own, and the client is unknown. */
+  readonly proxied?: "client" | "unknown";
+}
+
+/** Whether it is on this host. Nobody is who comes through a proxy: his address is one of the proxy's host, or the proxy's own. */
+export function isOnThisHost({ address, port, proxied }: Peer): boolean {
+  return proxied === undefined && (isIP(address) === 0 || isLoopback([address, port]));
 }
 
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */

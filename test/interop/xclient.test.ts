@@ -41,7 +41,7 @@ async function stored(options: SMTPServerOptions): Promise<{ server: Store; port
 async function postfix(...settings: readonly string[]): Promise<Postfix> {
   const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
   cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
-  const made = new Postfix(folder, await quietPort(), settings);
+  const made = new Postfix(folder, await quietPort(), settings.map((line) => `${line}\n`).join(""));
   cleanUp.unshift(() => made.server.kill());
   await made.server.start();
   return made;
@@ -54,12 +54,12 @@ testIf(NO_SWAKS, test, "swaks says that it is somebody else, in one command and 
   const { server, port } = await stored({ xclient: ["127.0.0.1"] });
   const one = await swaks(port, "--xclient-name", "spike.example", "--xclient-addr", "IPV6:2001:db8::1", "--xclient-port", "4711", "--xclient-login", "ann+tag", "--xclient-destaddr", "192.0.2.25", "--xclient-destport", "587");
   assert.is(one.code, 0, one.stdout);
-  assert.equal(server.taken[0]!.peer, { address: "2001:db8::1", port: 4711, localAddress: "192.0.2.25", localPort: 587, name: "spike.example", user: "ann+tag" });
+  assert.equal(server.taken[0]!.peer, { address: "2001:db8::1", port: 4711, localAddress: "192.0.2.25", localPort: 587, proxied: "client", name: "spike.example", user: "ann+tag" });
   const two = await swaks(port, "--xclient-helo", "helo string", "--xclient-proto", "SMTP", "--xclient-delim", "--xclient-name", "[TEMPUNAVAIL]", "--xclient-addr", "192.0.2.1");
   assert.is(two.code, 0, two.stdout);
   assert.is(two.stdout.match(/<-? +220 mx\.example/g)?.length, 3, two.stdout);
   const { localAddress, localPort } = server.taken[1]!.peer;
-  assert.equal(server.taken[1]!.peer, { address: "192.0.2.1", port: 0, localAddress, localPort });
+  assert.equal(server.taken[1]!.peer, { address: "192.0.2.1", port: 0, localAddress, localPort, proxied: "client" });
   assert.equal([localAddress, localPort], ["127.0.0.1", port]);
 });
 

@@ -484,13 +484,14 @@ test("what a client that is trusted with it says is passed on; so is whom it spe
   assert.equal(forwarded(server).slice(5), ["XFORWARD NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE]", "XFORWARD PROTO=ESMTPA HELO=x", "XFORWARD SOURCE=REMOTE"]);
 });
 
-test("what is told of clients without a port, or with a zone", () => {
+test("what is told of clients without an address, or with a zone, or behind a proxy", () => {
   const mail = commandOf("MAIL FROM:<a@b>") as Mail;
-  const of = (address: string, port: number): string[] => Object.values(forwardedFrom({ address, port, localAddress: address, localPort: 2 }, { hello: { type: "EHLO", domain: "x" }, mail, secure: true })).map(String);
+  const of = (address: string, port: number, proxied?: "client" | "unknown"): string[] => Object.values(forwardedFrom({ address, port, localAddress: address, localPort: 2, ...(proxied && { proxied }) }, { hello: { type: "EHLO", domain: "x" }, mail, secure: true })).map(String);
   const none = "[UNAVAILABLE]";
   assert.equal(of("local", 0), [none, none, none, "ESMTPS", "x", "LOCAL"]);
   assert.equal(of("fe80::1%eth0", 7), [none, "fe80::1", "7", "ESMTPS", "x", "REMOTE"]);
-  assert.equal(of("unknown", 0), [none, none, none, "ESMTPS", "x", "REMOTE"]);
+  assert.equal(of("127.0.0.1", 7, "client"), [none, "127.0.0.1", "7", "ESMTPS", "x", "REMOTE"]);
+  assert.equal(of("127.0.0.1", 7, "unknown"), [none, none, none, "ESMTPS", "x", "REMOTE"]);
 });
 
 // Not an open relay
@@ -501,7 +502,7 @@ test("strangers may relay nowhere, friends anywhere, anybody home", () => {
   const rcpt = (address: string) => (commandOf(`RCPT TO:<${address}>`) as Rcpt).forwardPath;
   const closed = new Relaying({});
   for (const address of ["127.0.0.1", "127.9.9.9", "::1", "local"]) assert.ok(closed.trusts({ ...STRANGER, address }), address);
-  for (const address of ["192.0.2.1", "10.0.0.1", "2001:db8::1", "128.0.0.1", "unknown", ""]) assert.not.ok(closed.trusts({ ...STRANGER, address }), address);
+  for (const address of ["192.0.2.1", "10.0.0.1", "2001:db8::1", "128.0.0.1"]) assert.not.ok(closed.trusts({ ...STRANGER, address }), address);
   assert.ok(closed.onlyThisHost);
   assert.not.ok(closed.isRelayDomain(rcpt("c@d")));
   assert.not.ok(closed.isRelayDomain(rcpt("Postmaster")));

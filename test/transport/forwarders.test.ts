@@ -21,8 +21,8 @@ class Seeing extends SMTPServer {
   readonly told: MessageOptions[] = [];
 
   override session(peer: Peer): Session {
-    const { address, user, name } = peer;
-    const who = [address, name, user].filter((each) => each !== undefined).join(" ");
+    const { address, user, name, proxied } = peer;
+    const who = [proxied === "unknown" ? "unknown" : address, name, user].filter((each) => each !== undefined).join(" ");
     if (address === "192.0.2.13") throw new Error("no session with that one");
     return {
       ...super.session(peer),
@@ -180,6 +180,7 @@ test("whom a proxy relays for is asked of the client, not of the one who speaks 
   assert.not.ok(await relays("XCLIENT ADDR=[UNAVAILABLE]"));
   assert.not.ok(await relays("XCLIENT ADDR=198.51.100.1"));
   assert.not.ok(await relays("XCLIENT ADDR=[UNAVAILABLE] NAME=localhost"));
+  assert.not.ok(await relays("XCLIENT ADDR=127.0.0.1"), "that is the forwarder's own host, or its word for it");
   assert.ok(await relays("XCLIENT ADDR=192.0.2.7"));
   assert.ok(await relays("XCLIENT ADDR=IPV6:::ffff:192.0.2.7"), "an IPv4 address within IPv6");
   assert.ok(await relays("XCLIENT ADDR=198.51.100.1 LOGIN=ann"), "who has logged in, there");
@@ -193,19 +194,24 @@ test("whom a proxy relays for is asked of the client, not of the one who speaks 
 
 test("the client that is spoken for", () => {
   const forwarder: Peer = { address: "127.0.0.1", port: 1, localAddress: "127.0.0.2", localPort: 25 };
-  assert.equal(spokenFor({}, forwarder), { address: "unknown", port: 0, localAddress: "127.0.0.2", localPort: 25 });
+  assert.equal(spokenFor({}, forwarder), { ...forwarder, proxied: "unknown" });
+  assert.equal(spokenFor({ PORT: 2 }, forwarder), { ...forwarder, proxied: "unknown" });
+  assert.equal(spokenFor({ ADDR: "192.0.2.1" }, forwarder), { ...forwarder, address: "192.0.2.1", port: 0, proxied: "client" });
   assert.equal(spokenFor({ NAME: "[TEMPUNAVAIL]", ADDR: "[UNAVAILABLE]", PORT: "[UNAVAILABLE]", LOGIN: "[UNAVAILABLE]", DESTADDR: "[UNAVAILABLE]", DESTPORT: "[UNAVAILABLE]" }, forwarder), spokenFor({}, forwarder));
   assert.equal(spokenFor({ NAME: "a.example", ADDR: "::FFFF:192.0.2.1", PORT: 2, LOGIN: "ann", DESTADDR: "2001:DB8::0", DESTPORT: 587, HELO: "x", PROTO: "SMTP" }, forwarder), {
-    address: "192.0.2.1", port: 2, localAddress: "2001:db8::", localPort: 587, name: "a.example", user: "ann",
+    address: "192.0.2.1", port: 2, localAddress: "2001:db8::", localPort: 587, proxied: "client", name: "a.example", user: "ann",
   });
 });
 
 test("who belongs to a network", () => {
   const networks = new Networks(["192.0.2.0/24", "2001:db8::/32", "10.0.0.7"]);
-  assert.equal(["192.0.2.255", "2001:db8:1::1", "10.0.0.7", "192.0.3.1", "2001:db9::1", "10.0.0.8", "local", "unknown", ""].map((each) => networks.has(each)), [true, true, true, false, false, false, false, false, false]);
+  assert.equal(["192.0.2.255", "2001:db8:1::1", "10.0.0.7", "192.0.3.1", "2001:db9::1", "10.0.0.8", "local", ""].map((each) => networks.has(each)), [true, true, true, false, false, false, false, false]);
   const { extensions, ...forwarders } = new Forwarders({});
   assert.equal([extensions, Object.keys(forwarders)], [[], []]);
-  assert.equal([...new Forwarders({ xclient: ["::/0"], xforward: ["0.0.0.0/0"] }).permitted({ address: "local", port: 0, localAddress: "local", localPort: 0 })], []);
+  const all = new Forwarders({ xclient: ["2001:db8::/32"], xforward: ["0.0.0.0/0"] });
+  const of = (address: string, proxied?: "client" | "unknown"): string[] => [...all.permitted({ address, port: 1, localAddress: address, localPort: 1, ...(proxied && { proxied }) })];
+  assert.equal([of("local"), of("192.0.2.1"), of("2001:db8::1")], [[], ["XFORWARD"], ["XCLIENT"]]);
+  assert.equal([of("192.0.2.1", "client"), of("192.0.2.1", "unknown")], [["XFORWARD"], []], "behind the PROXY protocol it is asked of the client, if that was told");
 });
 
 test.run();
