@@ -38,8 +38,8 @@ export class Listener {
   readonly #options: ListenOptions;
   readonly #servers: NetServer[] = [];
   readonly #connections = new Map<SocketWire, Connection>();
-  /** Handshakes that come before the session. */
-  #handshakes = 0;
+  /** Those whose handshake comes before the session, until it is done. */
+  readonly #handshakes = new Set<SocketWire>();
   #securing: Securing | undefined;
   readonly #clock: NodeJS.Timeout;
   #closed: Promise<void> | undefined;
@@ -115,7 +115,7 @@ export class Listener {
   #accept(socket: Socket): void {
     socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
     if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
-    const full = this.#connections.size + this.#handshakes >= this.#max || this.#closed !== undefined;
+    const full = this.#connections.size + this.#handshakes.size >= this.#max || this.#closed !== undefined;
     const wire = new SocketWire(socket);
     if (this.#options.implicitTls === true) return full ? void socket.destroy() : this.#secureFirst(wire);
     if (full) return this.#turnAway(socket, "Too many connections");
@@ -124,18 +124,19 @@ export class Listener {
 
   /** TLS comes before the greeting (RFC 8314 §3). */
   #secureFirst(wire: SocketWire): void {
-    this.#handshakes += 1;
+    this.#handshakes.add(wire);
     const timer = setTimeout(() => wire.destroy(), this.#options.settings.limits.handshakeMs).unref();
     this.#handshake(wire, (tls) => {
-      wire.socket.off("close", done);
+      wire.socket.off("end", givenUp);
       done();
       this.#serve(wire, tls);
     });
     const done = (): void => {
       clearTimeout(timer);
-      this.#handshakes -= 1;
+      this.#handshakes.delete(wire);
     };
-    wire.socket.on("close", done);
+    const givenUp = (): void => wire.destroy(); // half open, it would stay until its time is over
+    wire.socket.on("end", givenUp).on("close", done);
   }
 
   #serve(wire: SocketWire, tls?: Secured): void {
@@ -193,6 +194,7 @@ export class Listener {
     await this.listening.catch(() => {});
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     const grace = setTimeout(() => {
+      for (const wire of this.#handshakes) wire.destroy();
       for (const [{ socket }, connection] of this.#connections) {
         connection.shutdown(true);
         lingering(socket);

@@ -165,6 +165,25 @@ testIf(WHY, test, "a handshake that nobody ends", async () => {
   }
 });
 
+testIf(WHY, test, "a handshake that its client gives up", async () => {
+  for (const implicitTls of [true, false]) {
+    const { address } = await served({ implicitTls });
+    const client = await Client.connectOnly(address, { allowHalfOpen: true });
+    if (!implicitTls) await client.until(/220 .*\r\n/).then(() => client.say("EHLO x")).then(() => client.say("STARTTLS"));
+    client.socket.end();
+    await eventually(() => client.socket.readableEnded || client.socket.destroyed, "the server closes, too");
+    client.end();
+  }
+});
+
+testIf(WHY, test, "a handshake under way does not keep a server from closing", async () => {
+  const { server, address } = await served({ implicitTls: true });
+  await Client.connectOnly(address);
+  let closed = false;
+  void server.close().then(() => (closed = true));
+  await eventually(() => closed, "it is closed");
+});
+
 testIf(WHY, test, "TLS that is required, and a second certificate while it runs", async () => {
   const { server, address } = await served({ requireTls: true });
   const client = await Client.connect(address);
