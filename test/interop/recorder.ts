@@ -14,18 +14,22 @@ export interface Taken {
   readonly content: string;
 }
 
-/** What came in one segment. */
-export type Segments = string[];
+type Trace = NonNullable<SMTPServerOptions["trace"]>;
+
+/** Takes down what clients send, segment by segment. */
+function into(segments: string[]): Trace {
+  return (_, from, octets) => void (from === "client" && segments.push(Buffer.from(octets).toString()));
+}
 
 export class Recorder extends SMTPServer {
   readonly taken: Taken[] = [];
   readonly secured: Secured[] = [];
   readonly identities: Identity[] = [];
-  readonly segments: Segments;
+  readonly segments: readonly string[];
 
   constructor(options: SMTPServerOptions = {}) {
-    const segments: Segments = [];
-    super(["127.0.0.1", 0], undefined, { hostname: "mx.example", graceMs: 0, log: () => {}, ...options, trace: (_, from, octets) => void (from === "client" && segments.push(Buffer.from(octets).toString())) });
+    const segments: string[] = [];
+    super(["127.0.0.1", 0], undefined, { hostname: "mx.example", graceMs: 0, log: () => {}, trace: into(segments), ...options });
     this.segments = segments;
   }
 
@@ -60,17 +64,20 @@ export class Front {
   readonly port: number;
   readonly store: Recorder;
   readonly #proxy: Proxy;
+  readonly #segments: readonly string[];
 
-  private constructor(port: number, store: Recorder, proxy: Proxy) {
+  private constructor(port: number, store: Recorder, proxy: Proxy, segments: readonly string[]) {
     this.port = port;
     this.store = store;
     this.#proxy = proxy;
+    this.#segments = segments;
   }
 
   static async open(options: PureProxyOptions = {}): Promise<Front> {
     const store = new Recorder({ enableSMTPUTF8: true });
-    const proxy = new Proxy(["127.0.0.1", 0], (await store.listening)[0] as readonly [string, number], { hostname: "front.example", graceMs: 0, log: () => {}, ...options });
-    return new Front((await proxy.listening)[0]![1] as number, store, proxy);
+    const segments: string[] = [];
+    const proxy = new Proxy(["127.0.0.1", 0], (await store.listening)[0] as readonly [string, number], { hostname: "front.example", graceMs: 0, log: () => {}, trace: into(segments), ...options });
+    return new Front((await proxy.listening)[0]![1] as number, store, proxy, segments);
   }
 
   get secured(): readonly Secured[] {
@@ -79,6 +86,11 @@ export class Front {
 
   get identities(): readonly Identity[] {
     return this.#proxy.identities;
+  }
+
+  /** The mechanism that a client has chosen; nodemailer tries a token twice. */
+  get asked(): string {
+    return [...new Set(this.#segments.join("").match(/^AUTH [^ \r]+/gm))].join(", ").replaceAll("AUTH ", "");
   }
 
   /** The only message that came: what its client sent, and by which protocol. */
