@@ -1,10 +1,13 @@
-// LMTP with real programs: swaks, smtp-source and Postfix's lmtp(8) as clients of ours.
+// LMTP with real programs: swaks, smtp-source, Postfix and Exim as clients of ours.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SMTPServer, type Peer, type Session } from "../../dist/index.js";
 import { find } from "./accounting/processes.js";
-import { noPostfix, postfixInstallable, Relay } from "./relay.js";
+import { RELAYS } from "./relays.js";
 import { have, run, testIf } from "./tools.js";
 
 const test = suite("LMTP");
@@ -44,19 +47,21 @@ testIf(have("swaks") ? undefined : "there is no swaks", test, "swaks: a reply fo
   assert.match(messages[0]!, /^a@b\.example one@d\.example,full@d\.example,two@d\.example,gone@d\.example Subject: x/);
 }));
 
-testIf(noPostfix, test, "Postfix: what it does with each recipient is what was said of that one", () => served(async (port) => {
-  const relay = await Relay.make();
-  try {
-    const rcpts = ["one", "nobody", "full", "two", "gone"].map((each) => `TO:<${each}@d.example>`);
-    const fates = await relay.send(`lmtp:inet:[127.0.0.1]:${port}`, {}, { mail: "FROM:<>", rcpts, content: "Subject: x\r\n\r\nhello\r\n" });
-    assert.equal(new Map(fates.map(({ to, dsn, status }) => [to, `${status} ${dsn}`])), new Map(Object.entries({
-      "one@d.example": "sent 2.1.5", "nobody@d.example": "bounced 5.1.1", "full@d.example": "deferred 4.2.2", "two@d.example": "sent 2.1.5", "gone@d.example": "bounced 5.2.1",
-    })));
-    assert.is(messages.length, 1);
-  } finally {
-    relay.remove();
-  }
-}), postfixInstallable);
+for (const [name, kind] of Object.entries(RELAYS)) {
+  testIf(kind.missing, test, `${name}: what it does for each recipient is what was said of that one`, () => served(async (port) => {
+    const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
+    try {
+      const relay = await kind.make(folder);
+      const rcpts = ["one", "nobody", "full", "two", "gone"].map((each) => `TO:<${each}@d.example>`);
+      const fates = await relay.send({ port, lmtp: true }, { mail: "FROM:<>", rcpts, content: "Subject: x\r\n\r\nhello\r\n" });
+      const expected = ["bounced gone@d.example", "bounced nobody@d.example", "deferred full@d.example", "sent one@d.example", "sent two@d.example"];
+      assert.equal(fates.map(({ status, to }) => `${status} ${to}`).sort(), expected);
+      assert.is(messages.length, 1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }), kind.installable);
+}
 
 testIf(find("smtp-source") === undefined ? "there is no smtp-source (Debian's postfix)" : undefined, test, "smtp-source: a hundred messages", () => served(async (port) => {
   const { code, stderr } = await run(find("smtp-source")!, ["-L", "-s", "5", "-m", "100", "-r", "3", "-l", "2000", `127.0.0.1:${port}`]);
