@@ -70,6 +70,9 @@ const OPEN_TO_ALL = 0o755;
 /** postcat is given no more files at a time. */
 const BATCH = 200;
 
+/** `envelope`: as postcat shows it. */
+type Queued = Omit<Stored, "at"> & { readonly envelope: string };
+
 export class Postfix {
   readonly server: Server;
   readonly #folder: string;
@@ -104,7 +107,7 @@ export class Postfix {
     return existsSync(this.#log) ? readFileSync(this.#log, "utf8") : "";
   }
 
-  stored(): Omit<Stored, "at">[] {
+  stored(): Queued[] {
     const files = this.#queued();
     return Array.from({ length: Math.ceil(files.length / BATCH) }, (_, nth) => this.#read(files.slice(nth * BATCH, (nth + 1) * BATCH))).flat();
   }
@@ -134,11 +137,11 @@ export class Postfix {
     });
   }
 
-  #read(files: readonly string[]): Omit<Stored, "at">[] {
+  #read(files: readonly string[]): Queued[] {
     const shown = execFileSync(find("postcat")!, ["-c", this.#config, ...files], { encoding: "latin1", maxBuffer: 1e9 });
     return shown.split(/^\*\*\* ENVELOPE RECORDS .*\n/m).slice(1).map((message) => {
       const [envelope = "", content = ""] = message.split(/^\*\*\* (?:MESSAGE CONTENTS|HEADER EXTRACTED) .*\n/m);
-      return { recipients: [...envelope.matchAll(/^recipient: ([^\n]+)$/gm)].map(([, address]) => address!), content };
+      return { recipients: [...envelope.matchAll(/^recipient: ([^\n]+)$/gm)].map(([, address]) => address!), content, envelope };
     });
   }
 }
