@@ -80,19 +80,22 @@ const curl = (...extra: readonly string[]): Sender => command("curl", {
   notLetIn: 67, // CURLE_LOGIN_DENIED
 });
 
-interface Nodemailer {
-  createTransport(options: object): { sendMail(mail: object): Promise<unknown>; close(): void };
+export interface Transport {
+  sendMail(mail: object): Promise<{ readonly accepted: readonly string[]; readonly rejected: readonly string[]; readonly response: string }>;
+  close(): void;
 }
 
 /** Finds what `npm ci` has put into this folder. */
 const require = createRequire(new URL("../../test/interop/", import.meta.url));
 
-/** Gives the code of the error, if there was one. */
-export async function nodemailer(options: object, mail: object): Promise<Ended> {
-  const transport = (require("nodemailer") as Nodemailer).createTransport({ host: "127.0.0.1", ...options });
+export function nodemailer(options: object): Transport {
+  return (require("nodemailer") as { createTransport(options: object): Transport }).createTransport({ host: "127.0.0.1", ...options });
+}
+
+/** How it ended: with the code of an error, if there was one. */
+async function sent(transport: Transport, mail: object): Promise<Ended> {
   try {
-    await transport.sendMail(mail);
-    return { code: 0, said: "" };
+    return { code: 0, said: (await transport.sendMail(mail)).response };
   } catch (error) {
     return { code: (error as { code?: string }).code ?? null, said: String(error) };
   } finally {
@@ -139,7 +142,7 @@ export const SENDERS: { readonly [name: string]: Sender } = {
       const byToken = login !== undefined && BY_TOKEN.includes(login.mechanism);
       const auth = login && { user: login.user, ...(byToken ? { type: "OAuth2", accessToken: login.secret } : { pass: login.secret }) };
       const options = { port, secure: tls === "implicit", requireTLS: tls === "STARTTLS", authMethod: login?.mechanism, auth, tls: { ca: readFileSync(caFile) } };
-      return nodemailer(options, { envelope: { from: FROM, to: [TO] }, raw: LETTER });
+      return sent(nodemailer(options), { envelope: { from: FROM, to: [TO] }, raw: LETTER });
     },
     mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2"],
     distrusts: "ESOCKET",
