@@ -101,7 +101,7 @@ export class Drive {
       case "message":
         return [`message ${step.size}`, ...step.irregularities.map(({ count, what }) => `${count}x ${what}`)].join(", ");
       default:
-        return formatCommand(step as Command, this.settings.grammar);
+        return [formatCommand(step as Command, this.settings.grammar), ...((step as Command).leniencies ?? [])].join(", ");
     }
   }
 

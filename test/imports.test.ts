@@ -8,11 +8,12 @@ const SRC = new URL("../src/", import.meta.url);
 
 /** From what others are built on to what nobody imports. A file may import from the rows above its own alone. */
 const ORDER: readonly (readonly string[])[] = [
-  ["protocol/bytes", "protocol/limits"],
-  ["protocol/reply", "protocol/syntax", "protocol/input"],
+  ["protocol/bytes", "protocol/limits", "protocol/leniency"],
+  ["protocol/scan", "protocol/reply", "protocol/input"],
+  ["protocol/syntax"],
   ["protocol/state", "protocol/command", "protocol/xtext", "protocol/date-time"],
   ["protocol/extension"],
-  ["protocol/data", "protocol/step", "protocol/verbs"],
+  ["protocol/data", "protocol/step", "protocol/verbs", "protocol/write"],
   ["protocol/extensions/"],
   ["protocol/grammar", "protocol/mail-data"],
   ["protocol/outgoing"],
@@ -20,9 +21,9 @@ const ORDER: readonly (readonly string[])[] = [
   ["protocol/server", "protocol/client"],
   ["protocol/index"],
   ["transport/address", "transport/eventually", "transport/in-time", "transport/tls", "transport/trouble", "transport/visible"],
-  ["transport/next-hop", "transport/securing", "transport/sasl/mechanism", "transport/sasl/octets", "transport/sasl/prepared", "transport/proxy-protocol"],
+  ["transport/next-hop", "transport/securing", "transport/sasl/mechanism", "transport/sasl/octets", "transport/sasl/prepared", "transport/proxy-protocol", "transport/networks"],
   ["transport/strategy", "transport/sasl/sasl-name", "transport/sasl/scram-secret", "transport/channel-binding", "transport/login"],
-  ["transport/serve", "transport/sasl/identity"],
+  ["transport/serve", "transport/sasl/identity", "transport/announced"],
   ["transport/node", "transport/link", "transport/sasl/passwords", "transport/sasl/scram", "transport/sasl/tokens"],
   ["transport/mechanisms"],
   ["transport/authenticate", "transport/authentication"],

@@ -6,11 +6,11 @@
 //   A: RCPT TO:<x@y> -> 550 5.1.1 No      how the application answers that command ("connect", "message"); \n begins a line
 //   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end", "secured"
 //
-// Behind the word `smtp` stand settings: strict, lmtp, require-tls, auth (PLAIN and CRAM-MD5, the first only under TLS), line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
+// Behind the word `smtp` stand settings: leniencies=strict,quit-argument, lmtp, require-tls, auth (PLAIN and CRAM-MD5, the first only under TLS), line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
 // behind the keyword ("_" is a space), limits.recipients=2.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { auth, DEFAULT_EXTENSIONS, settings, SMTPUTF8, type LineEndings, type Settings } from "../dist/protocol/index.js";
+import { auth, DEFAULT_EXTENSIONS, settings, SMTPUTF8, type Leniency, type LineEndings, type Settings } from "../dist/protocol/index.js";
 import { Drive } from "./drive.js";
 import { extensionsNamed } from "./extensions.js";
 import { splits } from "./splits.js";
@@ -132,7 +132,7 @@ function settingsOf(options: string): Settings {
   const given = Object.fromEntries(words) as { readonly [name: string]: string | undefined };
   return settings({
     hostname: "foo.com",
-    strict: "strict" in given,
+    ...(given["leniencies"] !== undefined && { leniencies: given["leniencies"].split(",") as Leniency[] }),
     limits: Object.fromEntries(limits),
     lineEndings: (given["line-endings"] ?? "refuse") as LineEndings,
     lmtp: "lmtp" in given,

@@ -10,7 +10,8 @@ import { Turns, type Said } from "./outgoing.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
-import { newTransaction, writeCommand } from "./verbs.js";
+import { newTerms, newTransaction } from "./verbs.js";
+import { writeCommand } from "./write.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const HANDSHAKE = { type: "handshake" } as const;
@@ -40,10 +41,10 @@ export class Client {
   #loss: Loss | undefined;
   #wait: Wait | undefined;
 
-  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false }: ClientOptions = {}) {
-    this.#settings = settings({ extensions, limits, lmtp });
+  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}) {
+    this.#settings = settings({ extensions, limits, lmtp, leniencies });
     this.#lmtp = lmtp;
-    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction(), secure: false, authenticated: false };
+    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), false);
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }

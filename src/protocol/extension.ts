@@ -1,10 +1,11 @@
 // RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
 
 import type { Hello, Mail, Parameters, ParameterValue, Rcpt } from "./command.js";
+import type { Leniency, Preset } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import type { Moves, State, Transitions } from "./state.js";
-import type { Scan } from "./syntax.js";
+import type { Scan } from "./scan.js";
 
 /** What is owed one reply: a command (its verb in upper case) or a question of the engine's own (lower case). */
 export interface Asked {
@@ -88,7 +89,7 @@ export interface Grammar {
 
 /**
  * Bare CR and bare LF, against §2.3.8. In mail data: refused, made CRLF, or passed on as they are and reported; only CRLF.CRLF
- * ends it, ever. In a command: with "normalise" LF ends it as CRLF does, all else is refused.
+ * ends it, ever. In a command: with "normalise", or the leniency "bare-lf", LF ends it as CRLF does; all else is refused.
  */
 export const LINE_ENDINGS = ["refuse", "normalise", "pass"] as const;
 export type LineEndings = (typeof LINE_ENDINGS)[number];
@@ -100,8 +101,8 @@ export interface Settings {
   readonly grammar: Grammar;
   readonly limits: Limits;
   readonly lineEndings: LineEndings;
-  /** Without the leniencies of old: a space after "FROM:", a path without brackets, anything but a host after EHLO. */
-  readonly strict: boolean;
+  /** What is taken although the grammar has it otherwise. */
+  readonly leniencies: ReadonlySet<Leniency>;
   /** LMTP (RFC 2033): LHLO, and a final reply for each accepted recipient. */
   readonly lmtp: boolean;
   /** Nothing but hello, NOOP, QUIT and the like before TLS (RFC 3207 §4). */
@@ -132,4 +133,6 @@ export interface ClientOptions {
   readonly limits?: Partial<Limits>;
   /** LMTP (RFC 2033): LHLO, and one final reply for each accepted recipient. */
   readonly lmtp?: boolean;
+  /** What may be written although the grammar has it otherwise: for a relay, that passes on what it let in. None if not given. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
 }

@@ -10,7 +10,8 @@ import { MailData } from "./mail-data.js";
 import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
-import { Scan, verb } from "./syntax.js";
+import { Scan } from "./scan.js";
+import { verb } from "./syntax.js";
 import { CANCEL } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
@@ -126,12 +127,13 @@ export class Server extends Answering {
   }
 
   #readLine(): Step | undefined {
-    const { grammar, lineEndings } = this.terms;
+    const { grammar, leniencies } = this.terms;
     const dry = this.conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
-    const found = this.#input.findLine(grammar.longestLine, lineEndings === "normalise");
+    const found = this.#input.findLine(grammar.longestLine, leniencies.has("bare-lf"));
     if (found === "dry") return dry;
 
-    const scan = new Scan(this.#input.line, this.#input.lineFrom);
+    const scan = new Scan(this.#input.line, this.#input.lineFrom, leniencies);
+    if (!this.#input.lineEndsInCrlf) scan.lenient("bare-lf");
     const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
@@ -144,7 +146,8 @@ export class Server extends Answering {
     this.waiting = undefined;
     if (name === "BDAT") return this.#beginChunk(parsed as Bdat | Reply, problem);
     if (name === "response") return this.#readResponse(parsed as ChallengeResponse | Reply);
-    return isReply(parsed) ? this.refuseCommand(parsed, row) : this.ask(parsed as Command);
+    if (isReply(parsed)) return this.refuseCommand(parsed, row);
+    return this.ask((scan.used.length === 0 ? parsed : { ...parsed, leniencies: scan.used }) as Command);
   }
 
   /** Whatever refuses the answer to a challenge ends the exchange (RFC 4954 §4). */

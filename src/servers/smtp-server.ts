@@ -3,7 +3,7 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Limits, type LineEndings, type Message, type Reply, type Settings,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Leniency, type Limits, type LineEndings, type Message, type Preset, type Reply, type Settings,
 } from "../protocol/index.js";
 import { SMTP_PORT, type Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
@@ -35,12 +35,14 @@ export interface SMTPServerOptions {
   readonly authentication?: Authentication;
   /** LMTP (RFC 2033): LHLO, and a reply for each recipient. */
   readonly lmtp?: boolean;
-  /** Without the leniencies for old programs. */
-  readonly strict?: boolean;
+  /** What is taken although the RFC has it otherwise: presets ("strict", "interoperable", "smtpd") and single names. ["interoperable"] if not given. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
   /** What to do with a bare CR or LF: "refuse" if not given. */
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
+  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol, which tells who the client is. */
+  readonly proxyProtocol?: readonly string[];
   /** Octets of all messages that are being collected or processed; what is more is refused with 452. 1 GiB if not given. */
   readonly memoryLimit?: number;
   /** How long close() waits for what is in flight, in milliseconds. */
@@ -62,7 +64,7 @@ export interface MessageOptions {
   readonly client: string;
   /** Octets. */
   readonly size: number;
-  /** What was not as the RFC has it, and was passed on. */
+  /** What was not as the RFC has it, and was let pass: in its commands, and in its data. */
   readonly irregularities: readonly Irregularity[];
 }
 
@@ -88,7 +90,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
-    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, requireTls = false, lmtp = false, authentication } = options;
+    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, proxyProtocol, requireTls = false, lmtp = false, authentication } = options;
     if (certificate === undefined && (implicitTls === true || requireTls)) throw new TypeError("TLS needs a certificate");
     if (lmtp && typeof localaddr !== "string" && localaddr[1] === SMTP_PORT) throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     this.settings = settings({
@@ -98,7 +100,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(authentication === undefined ? [] : [authentication.extension]), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
       limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
       lineEndings: options.lineEndings ?? "refuse",
-      strict: options.strict ?? false,
+      ...(options.leniencies !== undefined && { leniencies: options.leniencies }),
     });
     this.#listener = new Listener(localaddr, {
       settings: this.settings,
@@ -109,6 +111,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       authentication,
       certificate,
       implicitTls,
+      proxyProtocol,
       ...(maxConnections !== undefined && { maxConnections }),
       ...(graceMs !== undefined && { graceMs }),
     });

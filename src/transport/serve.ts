@@ -174,6 +174,7 @@ export class Connection {
   }
 
   #ask(question: Question): void {
+    if ("leniencies" in question) this.#tell("leniency", () => question.leniencies?.forEach((name) => this.#session.leniency?.(name, question)));
     const answer = this.#guard(question.type, () => this.#call(question));
     if (!(answer instanceof Promise)) {
       if (this.#slots.length === 0) return this.#reply(question, answer);

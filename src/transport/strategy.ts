@@ -3,7 +3,7 @@
 import type { Eventually } from "./eventually.js";
 import type { Identity } from "./sasl/mechanism.js";
 import type { Secured } from "./tls.js";
-import type { Abort, Command, Connect, Extension, Message, Reply, Settings } from "../protocol/index.js";
+import type { Abort, Command, Connect, Extension, Leniency, Message, Reply, Settings } from "../protocol/index.js";
 
 /** The other end of a connection. */
 export interface Peer {
@@ -14,6 +14,8 @@ export interface Peer {
   readonly localPort: number;
   /** Who it has shown to be (RFC 4954), where a server knows that. */
   readonly user?: string;
+  /** Through a proxy (PROXY protocol): the addresses are the client's, as the proxy told them; or the proxy's own, and the client is unknown. */
+  readonly proxied?: "client" | "unknown";
 }
 
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */
@@ -43,6 +45,8 @@ export type Session = {
   body?(chunk: Uint8Array): Eventually<Answer>;
   /** The message is there. A 2yz reply takes responsibility for it. Without this hook it is refused with 451. */
   message?(message: Message): Eventually<MessageAnswer>;
+  /** A command that the RFC has otherwise was let pass: before the hook of that command. */
+  leniency?(name: Leniency, command: Command): void;
   /** What MAIL opened ends without a message. Each accepted MAIL is followed by one `message` or one `abort`. */
   abort?(abort: Abort): void;
   /** The connection is over. The last call. */

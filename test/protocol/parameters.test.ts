@@ -10,8 +10,10 @@ import {
 } from "../../dist/protocol/index.js";
 import { dateTime } from "../../dist/protocol/date-time.js";
 import { isReply } from "../../dist/protocol/reply.js";
-import { Scan, verb } from "../../dist/protocol/syntax.js";
-import { newTransaction, writeCommand } from "../../dist/protocol/verbs.js";
+import { Scan } from "../../dist/protocol/scan.js";
+import { verb } from "../../dist/protocol/syntax.js";
+import { newTerms } from "../../dist/protocol/verbs.js";
+import { writeCommand } from "../../dist/protocol/write.js";
 import { Drive, octetsOf } from "../drive.js";
 import { EXTENSIONS } from "../extensions.js";
 import { Pair } from "../pair.js";
@@ -61,7 +63,7 @@ const cases: Case[] = [...EXTENSIONS.values()].flatMap((extension) => (["MAIL", 
 
 /** What both ends know in a session under TLS, behind this hello. */
 function terms(of: Settings, hello: "EHLO" | "HELO" = "EHLO"): Terms {
-  return { ...of, hello: { type: hello, domain: "x" }, transaction: newTransaction(), secure: true } as Terms;
+  return { ...newTerms(of, true), hello: { type: hello, domain: "x" } };
 }
 
 function read(which: Which, parameters: string, of: Terms = terms(all)): Mail | Rcpt | Reply {

@@ -71,6 +71,14 @@ test("parameters are passed on", async () => {
   assert.is(line, "MAIL FROM:<jürgen@b> BODY=8BITMIME SMTPUTF8 SIZE=77");
 });
 
+test("what it lets pass it passes on as the grammar has it, but for what an address is", async () => {
+  const { client, server } = await through({ EHLO: "250 upstream.example" }, { leniencies: ["smtpd"] });
+  await client.say("EHLO my_laptop");
+  assert.match(await client.say("MAIL FROM: <root>"), /^250/);
+  assert.match(await client.say("RCPT TO: ann..b@my_host.example"), /^250/);
+  assert.equal(server.heard.flat().filter((line) => /^(MAIL|RCPT)/.test(line)), ["MAIL FROM:<root>", "RCPT TO:<ann..b@my_host.example>"]);
+});
+
 test("extensions given to the proxy are known at both ends, and offered as far as upstream does, in its words", async () => {
   const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250 DELIVERBY 240" }, { extensions: [DSN, DELIVER_BY, RRVS] });
   assert.match(await client.say("EHLO client.example"), /250-HELP\r\n250-DSN\r\n250 DELIVERBY 240\r\n$/);
@@ -411,6 +419,7 @@ test("strangers may relay nowhere, friends anywhere, anybody home", () => {
   for (const address of ["192.0.3.1", "2001:db9::1", "10.0.0.8"]) assert.not.ok(open.trusts({ ...STRANGER, address }), address);
   assert.ok(new Relaying({ allow: ["192.0.2.0/24"] }).isRelayDomain(rcpt("Postmaster")), "§4.5.1");
   for (const address of ["a@example.ORG", "a@mail.example.net", "Postmaster"]) assert.ok(open.isRelayDomain(rcpt(address)), address);
+  assert.not.ok(open.isRelayDomain({ sourceRoute: [], localPart: "root", domain: "" }), "another address without a domain");
   for (const address of ["a@example.net", "a@notexample.org", "a@example.org.evil", "a@sub.example.org", "\"a@example.org\"@evil", "a%evil@example.org", "evil!a@example.org", "\"a@evil\"@example.org"]) assert.not.ok(open.isRelayDomain(rcpt(address)), address);
   for (const network of ["192.0.2.0/33", "192.0.2.0/x", "::/129", "example.org", "", "192.0.2.0/24/1", "192.0.2.0/"]) assert.throws(() => new Relaying({ allow: [network] }), /is no network/, network);
 });

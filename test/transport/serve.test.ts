@@ -86,6 +86,16 @@ test("hooks are named after the steps; what has no hook is answered as usual", (
   assert.equal(wire.events, ["close"]);
 });
 
+test("each leniency that a command makes use of is told, before its own hook", () => {
+  const seen: string[] = [];
+  const { feed } = served({
+    leniency: (name, { type }) => void seen.push(`${type} ${name}`),
+    MAIL: ({ leniencies = [] }) => void seen.push(`MAIL asked, ${leniencies.length}`),
+  });
+  feed("EHLO my_laptop\r\nMAIL FROM: a@b\r\nRCPT TO:<a b>\r\nRCPT TO:<c@d>\r\n");
+  assert.equal(seen, ["EHLO hello-name", "MAIL space-after-colon", "MAIL path-without-brackets", "MAIL asked, 2"]);
+});
+
 test("answers at once: one write for a group, and no promise", () => {
   const { wire, feed } = served({ message: () => undefined });
   feed("EHLO x\r\n");
