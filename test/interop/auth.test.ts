@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { authentication, MECHANISMS, type Authenticator } from "../../dist/transport/index.js";
-import { makeCertificate } from "./certificate.js";
+import { makeCertificate } from "../certificate.js";
 import { Front } from "./recorder.js";
 import { BY_TOKEN, ON_THE_WIRE, SENDERS } from "./senders.js";
 import { have, run, testIf } from "./tools.js";

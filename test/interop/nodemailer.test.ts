@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Peer, Session, SMTPServerOptions } from "../../dist/index.js";
 import { DSN, REQUIRE_TLS } from "../../dist/protocol/index.js";
-import { makeCertificate } from "./certificate.js";
+import { makeCertificate } from "../certificate.js";
 import { Recorder } from "./recorder.js";
 import { nodemailer, noNodemailer, type Transport } from "./senders.js";
 import { have, testIf } from "./tools.js";

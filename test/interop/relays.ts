@@ -37,10 +37,11 @@ export interface Relay {
 
 export interface RelayKind {
   readonly missing: string | undefined;
-  /** What is missing can be installed. */
+  /** What is missing, here or for a test of it, can be installed. */
   readonly installable: boolean;
-  /** Those that it has as a client. */
+  /** Those that it has as a client, and why it cannot use them. */
   readonly mechanisms: readonly string[];
+  readonly noLogin?: string | undefined;
   /** Whether it announces 8-bit text where 8BITMIME is offered, and says BDAT where CHUNKING is. */
   readonly says: { readonly BODY: boolean; readonly BDAT: boolean };
   /** Keeps all that it has in that folder. */
@@ -49,6 +50,10 @@ export interface RelayKind {
 
 const notRoot = process.getuid?.() === 0 ? undefined : "only root starts a mail server";
 const lacking = ["postfix", "postconf"].find((program) => find(program) === undefined);
+const saslPlugins = find("saslpluginviewer");
+/** Postfix logs in, and lets in, by Cyrus SASL. */
+export const noSasl = saslPlugins === undefined ? "there is no saslpluginviewer (Debian's sasl2-bin)"
+  : (await run(saslPlugins, ["-c"])).stdout.includes("SCRAM-SHA-256") ? undefined : "Cyrus SASL has no plugins (Debian's libsasl2-modules)";
 /** The one that Debian's Exim is made for. */
 const EXIM_USER = "Debian-exim";
 const exim = find("exim4");
@@ -57,14 +62,15 @@ const noExim = exim === undefined ? "there is no exim4" : have(exim, "-C", "/dev
 export const RELAYS: { readonly [name: string]: RelayKind } = {
   Postfix: {
     missing: lacking === undefined ? notRoot : `there is no ${lacking} (Debian's postfix)`,
-    installable: lacking !== undefined,
+    installable: lacking !== undefined || notRoot === undefined,
     mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"],
+    noLogin: noSasl,
     says: { BODY: true, BDAT: false }, // its smtpd(8) takes BDAT, its smtp(8) says DATA
     make: async (folder) => new PostfixRelay(folder, await quietPort()),
   },
   Exim: {
     missing: noExim ?? notRoot,
-    installable: noExim !== undefined,
+    installable: noExim !== undefined || notRoot === undefined,
     mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5"],
     says: { BODY: false, BDAT: true },
     make: async (folder) => new EximRelay(folder),

@@ -42,9 +42,15 @@ export const ON_THE_WIRE = `${LETTER.toString("latin1").replaceAll("\n", "\r\n")
 
 export const BY_TOKEN: readonly string[] = ["XOAUTH2", "OAUTHBEARER"];
 
-const command = (name: string, sender: Omit<Sender, "missing" | "send"> & { readonly run: (how: How) => Promise<Ran>; readonly version?: readonly string[] }): Sender => ({
+interface Command extends Omit<Sender, "missing" | "send"> {
+  /** Commands that have to work. */
+  readonly needs: readonly (readonly [program: string, ...args: string[]])[];
+  readonly run: (how: How) => Promise<Ran>;
+}
+
+const command = ({ needs, ...sender }: Command): Sender => ({
   ...sender,
-  missing: () => (have(name, ...(sender.version ?? [])) ? undefined : `there is no ${name}`),
+  missing: () => needs.filter((each) => !have(...each)).map((each) => `this does not work: ${each.join(" ")}`)[0],
   send: async (how) => {
     const { code, stdout, stderr } = await sender.run(how);
     return { code, said: stdout + stderr };
@@ -68,7 +74,8 @@ with client:
     client.sendmail("${FROM}", ["${TO}"], data)
 `;
 
-const curl = (...extra: readonly string[]): Sender => command("curl", {
+const curl = (...extra: readonly string[]): Sender => command({
+  needs: [["curl"]],
   run: ({ port, tls, caFile, login }) => {
     const secret = login === undefined ? [] : BY_TOKEN.includes(login.mechanism) ? ["--user", `${login.user}:`, "--oauth2-bearer", login.secret] : ["--user", `${login.user}:${login.secret}`];
     const security = [...(tls === "STARTTLS" ? ["--ssl-reqd"] : []), "--cacert", caFile, ...(login === undefined ? [] : ["--login-options", `AUTH=${login.mechanism}`])];
@@ -107,7 +114,8 @@ export const noNodemailer = (): string | undefined =>
   existsSync(new URL("../../test/interop/node_modules/nodemailer", import.meta.url)) ? undefined : "npm ci was not run in test/interop";
 
 export const SENDERS: { readonly [name: string]: Sender } = {
-  "swaks": command("swaks", {
+  "swaks": command({
+    needs: [["swaks"], ["perl", "-MNet::SSLeay", "-e", "1"]],
     run: ({ port, tls, caFile, login }) => run("swaks", [
       "--server", `127.0.0.1:${port}`, "--from", FROM, "--to", TO, "--data", "-",
       tls === "implicit" ? "--tls-on-connect" : "--tls", "--tls-verify", "--tls-ca-path", caFile,
@@ -119,13 +127,15 @@ export const SENDERS: { readonly [name: string]: Sender } = {
   }),
   "curl": curl(),
   "curl, a response with AUTH": curl("--sasl-ir"),
-  "smtplib": command("python3", {
+  "smtplib": command({
+    needs: [["python3"]],
     run: (how) => run("python3", ["-c", SMTPLIB, JSON.stringify(how)], LETTER),
     mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5"],
     distrusts: 1,
     notLetIn: 1,
   }),
-  "msmtp": command("msmtp", {
+  "msmtp": command({
+    needs: [["msmtp"]],
     run: ({ port, tls, caFile, login }) => run("msmtp", [
       "--host=127.0.0.1", `--port=${port}`, `--from=${FROM}`, "--set-from-header=off", "--set-date-header=off", "--set-msgid-header=off",
       "--tls=on", `--tls-starttls=${tls === "STARTTLS" ? "on" : "off"}`, `--tls-trust-file=${caFile}`,
@@ -148,8 +158,8 @@ export const SENDERS: { readonly [name: string]: Sender } = {
     distrusts: "ESOCKET",
     notLetIn: "EAUTH",
   },
-  "openssl s_client, BDAT by hand": command("openssl", {
-    version: ["version"],
+  "openssl s_client, BDAT by hand": command({
+    needs: [["openssl", "version"]],
     run: ({ port, tls, caFile }) => {
       const [one, two] = [ON_THE_WIRE.slice(0, 50), ON_THE_WIRE.slice(50)]; // in the middle of a line
       const said = `EHLO client.example\r\nMAIL FROM:<${FROM}> BODY=8BITMIME\r\nRCPT TO:<${TO}>\r\nBDAT ${one.length}\r\n${one}BDAT ${two.length}\r\n${two}BDAT 0 LAST\r\nQUIT\r\n`;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CHUNKING } from "../../dist/protocol/index.js";
-import { makeCertificate } from "./certificate.js";
+import { makeCertificate } from "../certificate.js";
 import { Front } from "./recorder.js";
 import { FROM, ON_THE_WIRE, SENDERS, TLS, TO, type How } from "./senders.js";
 import { have, run, testIf } from "./tools.js";
