@@ -9,7 +9,7 @@ import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type MessageOptions, type Peer, type SMTPServerOptions } from "../../dist/index.js";
 import { Client as Engine, CLIENT_EXTENSIONS, XCLIENT, type Request } from "../../dist/protocol/index.js";
 import { Client, eventually, PATIENCE_MS } from "../client.js";
-import { Postfix } from "./accounting/postfix.js";
+import { Postfix, type Parameters } from "./accounting/postfix.js";
 import { find, quietPort } from "./accounting/processes.js";
 import { have, run, testIf } from "./tools.js";
 
@@ -38,10 +38,11 @@ async function stored(options: SMTPServerOptions): Promise<{ server: Store; port
   return { server, port: (await server.listening)[0]![1] as number };
 }
 
-async function postfix(...settings: readonly string[]): Promise<Postfix> {
+async function postfix(parameters: Parameters): Promise<Postfix> {
   const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
   cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
-  const made = new Postfix(folder, await quietPort(), settings.map((line) => `${line}\n`).join(""));
+  const made = new Postfix(folder, await quietPort());
+  made.configure(parameters);
   cleanUp.unshift(() => made.server.kill());
   await made.server.start();
   return made;
@@ -73,7 +74,7 @@ testIf(NO_SWAKS, test, "swaks from a network that nobody has named: it is not of
 
 testIf(NO_POSTFIX, test, "Postfix tells us where a message came from", async () => {
   const { server, port } = await stored({ xforward: ["127.0.0.1"] });
-  const relay = await postfix(`relayhost = [127.0.0.1]:${port}`, "smtp_send_xforward_command = yes", "defer_transports =", "smtpd_data_restrictions =", "smtpd_authorized_xclient_hosts = 127.0.0.1");
+  const relay = await postfix({ default_transport: `relay:[127.0.0.1]:${port}`, smtp_send_xforward_command: "yes", defer_transports: "", smtpd_data_restrictions: "", smtpd_authorized_xclient_hosts: "127.0.0.1" });
   const client = await Client.connect(["127.0.0.1", relay.server.port]);
   cleanUp.unshift(() => client.end());
   assert.match(await client.say("XCLIENT NAME=spike.example ADDR=127.0.0.7 PORT=4711"), /^220/);
@@ -86,7 +87,7 @@ testIf(NO_POSTFIX, test, "Postfix tells us where a message came from", async () 
 });
 
 testIf(NO_POSTFIX, test, "Postfix logs what our proxy tells it", async () => {
-  const upstream = await postfix("smtpd_authorized_xforward_hosts = 127.0.0.1");
+  const upstream = await postfix({ smtpd_authorized_xforward_hosts: "127.0.0.1" });
   const proxy = new PureProxy(["127.0.0.1", 0], ["127.0.0.1", upstream.server.port], { hostname: "proxy.example", xclient: ["127.0.0.1"], allow: ["192.0.2.0/24"], upstream: { xforward: true }, graceMs: 0 });
   cleanUp.unshift(() => proxy.close());
   const client = await Client.connect((await proxy.listening)[0]!);
@@ -101,7 +102,7 @@ testIf(NO_POSTFIX, test, "Postfix logs what our proxy tells it", async () => {
 });
 
 testIf(NO_POSTFIX, test, "Postfix takes us for somebody else, when our client says so", async () => {
-  const upstream = await postfix("smtpd_authorized_xclient_hosts = 127.0.0.1", "smtpd_client_restrictions = check_client_access inline:{192.0.2.66=REJECT}", "smtpd_delay_reject = no");
+  const upstream = await postfix({ smtpd_authorized_xclient_hosts: "127.0.0.1", smtpd_client_restrictions: "check_client_access inline:{192.0.2.66=REJECT}", smtpd_delay_reject: "no" });
   const { port } = upstream.server;
   const told = await conversed(port, [
     { type: "EHLO", domain: "client.example" },
