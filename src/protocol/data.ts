@@ -58,7 +58,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
 
   if (position === "text") {
     at = lines.pass(from, false, dots, copy);
-    if (at > from && octets[at] === DOT) position = "line";
+    if (at > from && at < to && octets[at] === DOT) position = "line"; // it did not pass over this one
   }
   // A turn is a line that is out of the ordinary: from its start through its text to its CRLF.
   decode: while (at < to) {

@@ -104,7 +104,8 @@ export class Lines implements Passed {
       if (blocks === undefined) return at;
       if (this.#loadedTo - at < REACH) this.#loadedTo = blocks.load(octets, at, to);
       const passedTo = blocks.pass(this, at, at === from ? begins : octets[at - 1] === LF, dots, this.#most);
-      if (blocks.put !== undefined) copy.replace(at, passedTo, blocks.put);
+      const { put } = blocks;
+      if (put !== undefined) copy.replace(at, passedTo, put);
       if (passedTo - at < WORTH_KERNEL) this.#kernelFrom = passedTo + WORTH_KERNEL;
       at = passedTo;
       if (this.#loadedTo - at > REACH) return at;
