@@ -48,12 +48,15 @@ export class Copy {
   #take(to: number): Uint8Array {
     const copy = (this.#copy ??= new Uint8Array(this.#room));
     const octets = this.#octets;
-    const length = this.#length;
-    const from = this.#done;
-    if (from >= to) return copy;
-    if (to - from > WORTH_SET) copy.set(octets.subarray(from, to), length);
-    else for (let at = from; at < to; at++) copy[length + at - from] = octets[at]!;
-    this.#length = length + to - from;
+    let at = this.#done;
+    let length = this.#length;
+    if (to - at > WORTH_SET) {
+      copy.set(octets.subarray(at, to), length);
+      length += to - at;
+    } else {
+      while (at < to) copy[length++] = octets[at++]!;
+    }
+    this.#length = length;
     this.#done = to;
     return copy;
   }

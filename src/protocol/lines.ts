@@ -6,7 +6,7 @@ import type { Copy } from "./copy.js";
 import { kernel, REACH, type Dots, type Passed } from "./kernel.js";
 
 /** In less octets nothing is passed over: to look at words costs more than it saves (bench/data.js, segments of 64). */
-const WORTH_WORDS = 96;
+const WORTH_WORDS = 64;
 /** What gets no further is not tried again for as many octets as it is worth for (bench/data.js, bare LFs). */
 const LITTLE = 8;
 /** In less octets the kernel costs more than it saves (bench/data.js, segments of 1460); where it gets no further, it is not tried again for as many. */

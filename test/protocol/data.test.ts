@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { decoder, encoder, endOfData, LINE_ENDINGS, stuff, unstuff, type LineEndings } from "../../dist/protocol/index.js";
-import { make } from "../../dist/protocol/kernel.js";
+import { make, REACH, type Assembly } from "../../dist/protocol/kernel.js";
 import { latin1, octetsOf } from "../drive.js";
 import { random, splits } from "../splits.js";
 
@@ -139,6 +139,18 @@ test("as the reference, for what is as long as mail is", () => {
   }
 });
 
+test("in chunks a dot is an octet like any other", () => {
+  const next = random(12);
+  for (let run = 0; run < 200; run++) {
+    const wire = `${longWire(next)}\r\n\v.\r\n${"x".repeat(100)}`;
+    for (const segments of [[Buffer.from(wire, "latin1")], cut(Buffer.from(wire, "latin1"), next)]) {
+      const state = decoder("pass", 70, false);
+      assert.is(segments.map((segment) => latin1(unstuff(state, segment, 0, segment.length).content)).join(""), wire);
+      assert.is(state.longLines, wire.split("\r\n").slice(0, -1).filter((line) => line.length + 2 > 70).length);
+    }
+  }
+});
+
 test("what is refused is refused at the same octet at every segmentation, and read to its true end", () => {
   const next = random(8);
   for (let run = 0; run < 2000; run++) {
@@ -261,6 +273,22 @@ function inProportion(what: string, unit: string, work: (octets: Uint8Array) => 
   }) as [number, number];
   assert.ok(counts[1] < counts[0] * 1.1 + 0.1 && counts[1] <= 6, `${what}: ${counts.join(" and ")} an octet`);
 }
+
+test("the kernel passes all that is ordinary, dots included, and stops in the block in which something is not", () => {
+  const kernel = make((globalThis as { readonly WebAssembly?: Assembly }).WebAssembly);
+  const most = 1000;
+  for (const [line, put] of [["x".repeat(70), false], ["", false], ["\xe4\t\0", false], ["..", true]] as const) {
+    const octets = Buffer.from(`${line}\r\n`.repeat(2000), "latin1");
+    for (const odd of [octets.length, 640, 700, 703]) {
+      const lines = { begin: 0, long: 0, bits: 0 };
+      const segment = Buffer.concat([octets.subarray(0, odd), Buffer.from("\r\r\n\n"), octets]);
+      const to = kernel?.load(segment, 0, odd === octets.length ? odd : segment.length) ?? 0;
+      const passedTo = kernel?.pass(lines, 0, true, "drop", most) ?? 0;
+      assert.ok(kernel === undefined || (odd === octets.length ? to - passedTo <= REACH : odd - passedTo <= 64 + 1 && passedTo <= odd), `${line}: ${passedTo} of ${odd}`);
+      assert.is(kernel?.put !== undefined, put && kernel !== undefined);
+    }
+  }
+});
 
 test("no kernel where there is no WebAssembly, or where it is not allowed", () => {
   const Module = class { constructor() { throw new Error("Refused to compile or instantiate WebAssembly module"); } };
