@@ -36,6 +36,12 @@ export function parseReply(text: string): Reply {
 export class ReplyReader {
   #digits = "";
   #lines: string[] = [];
+  #octets = 0;
+
+  /** Of the reply that is being read, with the CRLFs of its lines. */
+  get octets(): number {
+    return this.#octets;
+  }
 
   /** Whether a reply has begun and not ended. */
   get begun(): boolean {
@@ -51,9 +57,11 @@ export class ReplyReader {
     if (digits === undefined || (this.begun && digits !== this.#digits)) return "malformed";
     this.#digits = digits;
     this.#lines.push(text);
+    this.#octets += line.length + "\r\n".length;
     if (separator === "-") return "more";
     const lines = this.#lines;
     this.#lines = [];
+    this.#octets = 0;
     return reply(understood(digits), ...(enhanced ? enhancedApart(digits, lines) : (["", lines] as const)));
   }
 }

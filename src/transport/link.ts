@@ -44,7 +44,6 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #client: Client;
   #socket: Socket;
-  #secure = false;
   /** The answers that are owed, in the order of the questions. */
   readonly #owed: Settle[] = [];
   /** Called when what was written has left. */
@@ -61,14 +60,11 @@ export class Link {
   constructor(target: Target, options: LinkOptions) {
     this.target = target;
     this.#options = options;
-    this.#client = new Client(options.client);
+    this.#client = new Client(options.client, { secure: options.implicitTls });
     this.greeting = new Promise((resolve) => this.#owed.push(resolve));
     const where = typeof target.address === "string" ? { path: target.address } : { host: target.address[0], port: target.address[1] };
     this.#socket = options.implicitTls ? connectTls({ ...where, ...this.#tls() }) : connectNet(where);
-    this.#attach(options.implicitTls ? "secureConnect" : "connect", () => {
-      this.#secure = options.implicitTls;
-      this.#pump();
-    });
+    this.#attach(options.implicitTls ? "secureConnect" : "connect", () => this.#pump());
   }
 
   /** Why the session is over; undefined while it goes on. */
@@ -81,12 +77,12 @@ export class Link {
   }
 
   get secure(): boolean {
-    return this.#secure;
+    return this.#client.secure;
   }
 
   /** What a login can be tied to; undefined where TLS gives nothing. */
   get binding(): ChannelBinding | undefined {
-    return this.#secure ? channelBinding(this.#socket) : undefined;
+    return this.secure ? channelBinding(this.#socket) : undefined;
   }
 
   /** No transaction is open and nothing is owed: another may be begun. */
@@ -258,7 +254,6 @@ export class Link {
     for (const event of ["data", "drain", "end", "close"]) plain.removeAllListeners(event);
     this.#socket = connectTls({ socket: plain, ...this.#tls() });
     this.#attach("secureConnect", () => {
-      this.#secure = true;
       this.#client.secured();
       this.#onSecured?.(SECURED);
       this.#pump();

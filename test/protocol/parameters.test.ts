@@ -33,6 +33,10 @@ const SAMPLES: { readonly [parameter: string]: Samples } = {
   "MAIL SMTPUTF8": { good: [undefined], bad: ["yes"] },
   "MAIL RET": { good: ["FULL", "HDRS"], bad: [undefined, "NONE", "FULL,HDRS"] },
   "MAIL ENVID": { good: ["QQ314159", "a+20+2B+3D+09b", "x".repeat(94)], bad: [undefined, "x".repeat(95), "+", "a+2", "a+2b", "+G0", "+0D+0A", "+00", "+7F", "+C3+A9", "+FF"] },
+  "MAIL AUTH": {
+    good: ["<>", "e+3Dmc2@example.com", "john+2B@example.org", "+22two+20words+22@example.org", "x@[IPv6:2001:db8::1]"],
+    bad: [undefined, "somebody", "<a@b>", "a@b,c@d", "john+@example.org", "e=mc2@example.com", "a@b+0D+0A", "a@b+20", "+"],
+  },
   "MAIL REQUIRETLS": { good: [undefined], bad: ["1"] },
   "MAIL MT-PRIORITY": { good: ["-9", "-1", "0", "1", "9"], bad: [undefined, "10", "-10", "-0", "+1", "00", "1.5", "a"] },
   "MAIL BY": { good: ["120;R", "+120;R", "0;N", "-999999999;NT", "1;RT"], bad: [undefined, "120", "120;", "120;X", "0;R", "-1;R", "1000000000;N", "1;TN", ";N", "1.5;N", "1;N;T"] },

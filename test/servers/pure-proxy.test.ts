@@ -7,7 +7,7 @@ import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../..
 import { Fields } from "../../dist/servers/fields.js";
 import { receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
-import { reaches } from "../../dist/transport/index.js";
+import { authentication, reaches } from "../../dist/transport/index.js";
 import { Client, eventually, freePort } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { Scripted, type Script } from "../scripted.js";
@@ -87,6 +87,25 @@ test("extensions given to the proxy are known at both ends, and offered as far a
   assert.match(await client.say("RCPT TO:<c@d> RRVS=2014-04-03T23:01:00Z"), /^555/);
   assert.match(await client.say("RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d"), /^250/);
   assert.match(server.dialogue, /MAIL FROM:<a@b> BY=240;R ENVID=q\+2Br, RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d$/);
+});
+
+/** What upstream hears of MAIL, when a client says these lines to a proxy that lets it log in. */
+async function senders(lines: readonly string[], script: Script, upstream: PureProxyOptions["upstream"]): Promise<string[]> {
+  const mechanism = authentication({ verify: () => true }, { inClear: ["PLAIN"] });
+  const { client, server } = await through({ AUTH: "235 2.7.0 Welcome", ...script }, { authentication: mechanism, upstream: { keep: 0, ...upstream } });
+  await client.say("EHLO client.example");
+  for (const line of lines) assert.match(await client.say(line), /^2/, line);
+  return server.heard.flat().filter((line) => line.startsWith("MAIL"));
+}
+
+test("AUTH= goes on from a client that has logged in; who knows us hears of the others that nobody knows (RFC 4954 §5)", async () => {
+  const mails = ["MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "RSET", "MAIL FROM:<a@b>", "RSET"];
+  const lines = [...mails, "AUTH PLAIN AHRpbQB4", ...mails];
+  const offering = { EHLO: "250-upstream.example\r\n250 AUTH PLAIN" };
+  const auth = { user: "proxy", password: "x" };
+  assert.equal(await senders(lines, offering, { auth }), ["MAIL FROM:<a@b> AUTH=<>", "MAIL FROM:<a@b> AUTH=<>", "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "MAIL FROM:<a@b> AUTH=<>"]);
+  assert.equal(await senders(lines, offering, {}), ["MAIL FROM:<a@b>", "MAIL FROM:<a@b>", "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "MAIL FROM:<a@b>"]);
+  assert.equal(await senders(lines, { EHLO: "250 upstream.example" }, {}), Array(4).fill("MAIL FROM:<a@b>"));
 });
 
 test("HELO: no enhanced codes where upstream has none, no parameters, SMTP in the Received line", async () => {
