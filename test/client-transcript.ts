@@ -136,7 +136,7 @@ export function commandOf(text: string): Request {
   const scan = new Scan(Uint8Array.from(octetsOf(text)), 0);
   const row = KNOWN.grammar.rows.get(verb(scan))!;
   const utf8 = { type: "MAIL", reversePath: null, parameters: { SMTPUTF8: true } } as const;
-  const read = row.parse!(scan, { ...KNOWN, hello: { type: "EHLO", domain: "x" }, transaction: newTransaction(utf8), secure: true, authenticated: false });
+  const read = row.parse!(scan, { ...KNOWN, hello: { type: "EHLO", domain: "x" }, transaction: newTransaction(utf8), secure: true, bindable: false, authenticated: false });
   if (isReply(read)) throw new Error(`what is "${text}"?`);
   return read as Request;
 }

@@ -23,8 +23,8 @@ export abstract class Answering {
   protected aborted: Abort | undefined;
   private errors = 0;
 
-  constructor(settings: Settings, secure: boolean) {
-    this.terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false };
+  constructor(settings: Settings, channel: Pick<Terms, "secure" | "bindable">) {
+    this.terms = { ...settings, ...channel, hello: undefined, transaction: newTransaction(), authenticated: false };
     this.conversation = new Conversation(settings.grammar.transitions);
   }
 

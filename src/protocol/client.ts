@@ -39,7 +39,7 @@ export class Client {
   /** `secure`: under TLS from the first octet on (RFC 8314). */
   constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}, { secure = false } = {}) {
     this.#settings = settings({ extensions, limits, lmtp, leniencies });
-    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction(), secure, authenticated: false };
+    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction(), secure, bindable: false, authenticated: false };
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }

@@ -116,6 +116,8 @@ export interface Terms extends Settings {
   transaction: Transaction;
   /** The session is under TLS (RFC 3207, RFC 8314). */
   secure: boolean;
+  /** TLS gives something that a login can be tied to (RFC 5056). */
+  bindable: boolean;
   /** AUTH has succeeded (RFC 4954). */
   authenticated: boolean;
 }

@@ -31,9 +31,9 @@ export class Server extends Answering {
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
 
-  /** `secure`: under TLS from the first octet on (RFC 8314). */
-  constructor(settings: Settings = defaultSettings(), { secure = false } = {}) {
-    super(settings, secure);
+  /** `secure`: under TLS from the first octet on (RFC 8314); `bindable`: it gives something that a login can be tied to. */
+  constructor(settings: Settings = defaultSettings(), { secure = false, bindable = false } = {}) {
+    super(settings, { secure, bindable });
   }
 
   /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
@@ -62,12 +62,12 @@ export class Server extends Answering {
   }
 
   /** The handshake that was asked for is done: the session starts over, and nothing of before counts (RFC 3207 §4.2). Throws where there was none to do. */
-  secured(): void {
+  secured({ bindable = false } = {}): void {
     if (this.state === "closed") return;
     if (this.#handshake === undefined) throw new Error("there was no handshake to do");
     this.#handshake = undefined;
     this.waiting = undefined;
-    Object.assign(this.terms, { secure: true, authenticated: false, hello: undefined });
+    Object.assign(this.terms, { secure: true, bindable, authenticated: false, hello: undefined });
   }
 
   /** What is offered from the next answer to EHLO or HELO on, in this session alone. */

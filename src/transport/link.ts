@@ -7,9 +7,8 @@ import { Client, reply, type ClientOptions, type Offers, type Reply, type Reques
 import { unmapped } from "./address.js";
 import { channelBinding } from "./channel-binding.js";
 import type { Target } from "./next-hop.js";
-import type { ChannelBinding } from "./sasl/mechanism.js";
 import type { Eventually } from "./eventually.js";
-import type { TlsOptions } from "./tls.js";
+import type { ChannelBinding, TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
 
 export interface LinkOptions {

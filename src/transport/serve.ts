@@ -49,6 +49,7 @@ export class Connection {
   readonly #engine: Server;
   readonly #session: Session;
   readonly #exchange: Session;
+  #tls: Secured | undefined;
   /** Questions whose answer is not there yet, or waits behind such a one. At most limits.rcptWindow. */
   readonly #slots: Slot[] = [];
   #blocked: Blocked;
@@ -64,7 +65,8 @@ export class Connection {
   constructor(wire: Wire, options: ServeOptions, tls?: Secured) {
     this.#wire = wire;
     this.#options = options;
-    this.#engine = new Server(options.settings, { secure: tls !== undefined });
+    this.#tls = tls;
+    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined });
     const session: Session | PromiseLike<Session> = options.strategy.session(wire.peer);
     if (isThenable(session)) {
       Promise.resolve(session).catch(() => {});
@@ -72,7 +74,7 @@ export class Connection {
     }
     this.#session = session;
     const { hostname } = options.settings;
-    this.#exchange = options.authentication?.exchange(hostname, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
+    this.#exchange = options.authentication?.exchange(hostname, () => this.#tls?.binding, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
     if (tls !== undefined) this.#tell("secured", () => this.#session.secured?.(tls));
   }
 
@@ -98,7 +100,8 @@ export class Connection {
   /** The handshake is done. */
   secured(tls: Secured): void {
     if (this.#over) return;
-    this.#engine.secured();
+    this.#tls = tls;
+    this.#engine.secured({ bindable: tls.binding !== undefined });
     this.#tell("secured", () => this.#session.secured?.(tls));
     this.#unblock();
   }

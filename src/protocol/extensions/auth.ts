@@ -18,7 +18,7 @@ const BAD_SUBMITTER = reply(501, "5.5.4", "AUTH= is a mailbox as xtext, or <>", 
 const NOBODY = reply(454, "4.7.0", "Nobody here can tell who you are", "RFC 4954 §6");
 
 /** Mechanisms by name, in upper case, that are offered in a session as it is now. */
-export type Mechanisms = (terms: Pick<Terms, "secure">) => readonly string[];
+export type Mechanisms = (terms: Pick<Terms, "secure" | "bindable">) => readonly string[];
 
 /** The receiving end. */
 export function auth(mechanisms: Mechanisms): Extension {
@@ -41,7 +41,7 @@ function parse(scan: Scan, { authenticated }: Terms): Auth | Reply {
 
 function offeredAlone(command: Auth | Reply, mechanisms: Mechanisms, terms: Terms): Auth | Reply {
   if (isReply(command) || mechanisms(terms).includes(command.mechanism)) return command;
-  return mechanisms({ secure: true }).includes(command.mechanism) ? NEEDS_TLS : NO_SUCH_MECHANISM;
+  return !terms.secure && mechanisms({ secure: true, bindable: true }).includes(command.mechanism) ? NEEDS_TLS : NO_SUCH_MECHANISM;
 }
 
 /** auth-param = "AUTH=" xtext, of a mailbox or "<>" (§8). Any client may say it, logged in or not; whom to believe is the application's (§5). */
