@@ -125,11 +125,11 @@ export const COMMANDS = {
   connect: { endsGroup: true, noEnhancedCode: true, ok: (_, { hostname, lmtp }) => reply(220, "", `${hostname} ${lmtp ? "LMTP" : "ESMTP"} ready`, "RFC 5321 §3.1") },
   message: { ok: accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
   delivery: { ok: accepted, within: { reply: "messageReplyMs" } },
-  // RFC 4954 §4: a line of base64, without a verb, or "*"
+  // RFC 4954 §4: a line of base64, without a verb, or "*"; no white space around it, which commands are forgiven
   response: {
     parse: (scan) => {
-      const text = scan.rest() ?? "?";
-      return text === "" || text === CANCEL || isBase64(text) ? { type: "response", text } : REPLIES.notBase64;
+      const text = scan.take(word) ?? "";
+      return scan.atEnd && (text === "" || text === CANCEL || isBase64(text)) ? { type: "response", text } : REPLIES.notBase64;
     },
     format: ({ text }) => text,
     ok: () => REPLIES.localError,

@@ -3,7 +3,7 @@
 import { isBase64 } from "../bytes.js";
 import type { Auth } from "../command.js";
 import type { Extension, Row, Terms } from "../extension.js";
-import { isReply, reply, type Reply } from "../reply.js";
+import { isReply, REPLIES, reply, type Reply } from "../reply.js";
 import type { Scan } from "../scan.js";
 import { word } from "../syntax.js";
 import { atEnd, badSyntax } from "../verbs.js";
@@ -34,8 +34,8 @@ function parse(scan: Scan, { authenticated }: Terms): Auth | Reply {
   if (authenticated) return LOGGED_IN_ALREADY;
   const mechanism = scan.skipSpaces() ? scan.take(word)?.toUpperCase() : undefined;
   const initial = scan.skipSpaces() ? scan.take(word) : undefined;
-  const fit = mechanism !== undefined && /^[-_A-Z0-9]{1,20}$/.test(mechanism) && (initial === undefined || initial === "=" || isBase64(initial)) && atEnd(scan);
-  if (!fit) return badSyntax(AUTH_SYNTAX);
+  if (mechanism === undefined || !/^[-_A-Z0-9]{1,20}$/.test(mechanism) || !atEnd(scan)) return badSyntax(AUTH_SYNTAX);
+  if (initial !== undefined && initial !== "=" && !isBase64(initial)) return REPLIES.notBase64;
   return initial === undefined ? { type: "AUTH", mechanism } : { type: "AUTH", mechanism, initial };
 }
 
