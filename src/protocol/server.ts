@@ -110,14 +110,14 @@ export class Server extends Answering {
   }
 
   #read(): Step | undefined {
-    const { owed } = this.conversation;
+    const { owed, newest } = this.conversation;
     if (this.#shutdown === "now") return this.#sayShutdown();
     if (this.#handshake !== undefined) return this.#handshake;
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.ask({ type: "connect" });
     if (this.#unwanted !== undefined) return this.#skip(this.#unwanted);
     if (this.#reading !== undefined) return this.#readData(this.#reading);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
-    if (this.conversation.newest?.type === "DATA") return NEED_REPLY; // what follows may be data: it is not looked at as a line
+    if (newest !== undefined && this.row(newest.type)!.commutes !== true) return NEED_REPLY; // what follows is not looked at: it may be no line
     return this.#readLine();
   }
 
