@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
-import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
+import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, MT_PRIORITY, RRVS } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
 import { receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
@@ -159,6 +159,13 @@ test("Received in front, and X-Peer where it is asked for", async () => {
   const { client, server } = await through({}, { xPeer: true });
   await client.deliver("Subject: hello\r\n\r\nHi.");
   assert.match(server.messages[0]!, /^Received: from client\.example \(\[127\.0\.0\.1\]\)\r\n\tby proxy\.example with ESMTP;\r\n\t.*\r\nX-Peer: 127\.0\.0\.1\r\nSubject: hello\r\n\r\nHi\.\r\n$/);
+});
+
+test("a priority is told in the Received line (RFC 6710 §4.1)", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250 MT-PRIORITY" }, { extensions: [MT_PRIORITY] });
+  await client.say("EHLO client.example");
+  for (const line of ["MAIL FROM:<a@b> MT-PRIORITY=-3", "RCPT TO:<c@d>", "DATA", "x\r\n."]) await client.say(line);
+  assert.match(server.messages[0]!, /^Received: .*\r\n\tby proxy\.example with ESMTP PRIORITY -3;\r\n/);
 });
 
 test("an empty message has its Received line, too", async () => {
