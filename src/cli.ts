@@ -34,6 +34,9 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --tls             TLS from the first octet on.
         --tls-required    Take nothing before TLS.
         --lmtp            Speak LMTP in the place of SMTP.
+        --proxy-protocol CIDR
+                          A network of proxies: all connections come from there, and begin with the header of the
+                          PROXY protocol. May be repeated.
         --extension NAME  Offer an extension that is not offered by default: CHUNKING, DSN and others. May be repeated.
 
 PureProxy and MailmanProxy:
@@ -42,6 +45,8 @@ PureProxy and MailmanProxy:
         --x-peer                   Put the client's address in front of each message, as X-Peer.
         --starttls-upstream MODE   if-offered, required or never. Default: if-offered, but never to this host.
         --tls-upstream             TLS from the first octet on.
+        --proxy-protocol-upstream V
+                                   Tell upstream who the client is, by the PROXY protocol, in version 1 or 2.
         --upstream-ca FILE         Certificates to trust, in PEM. Default: the system's.
         --upstream-user USER       Log in upstream, with the password in the environment variable SMTPD_UPSTREAM_PASSWORD,
         --upstream-password-file F or with the first line of this file.
@@ -73,12 +78,14 @@ const OPTIONS = {
   tls: { type: "boolean" },
   "tls-required": { type: "boolean" },
   lmtp: { type: "boolean" },
+  "proxy-protocol": { type: "string", multiple: true },
   extension: { type: "string", multiple: true },
   allow: { type: "string", multiple: true },
   "relay-domain": { type: "string", multiple: true },
   "x-peer": { type: "boolean" },
   "starttls-upstream": { type: "string" },
   "tls-upstream": { type: "boolean" },
+  "proxy-protocol-upstream": { type: "string" },
   "upstream-ca": { type: "string" },
   "upstream-user": { type: "string" },
   "upstream-password-file": { type: "string" },
@@ -141,6 +148,7 @@ async function main(args: readonly string[]): Promise<void> {
     implicitTls: values.tls === true,
     requireTls: values["tls-required"] === true,
     lmtp: values.lmtp === true,
+    ...(values["proxy-protocol"] !== undefined && { proxyProtocol: values["proxy-protocol"] }),
     extensions: (values.extension ?? []).map((name) => EXTENSIONS[oneOf(name.toUpperCase(), Object.keys(EXTENSIONS), "Invalid extension")]!),
     trace: dialogue && ((peer, from, octets) => dialogue.take(peer, `${peer.address}:${peer.port}`, from, octets)),
     allow: values.allow ?? [],
@@ -219,10 +227,11 @@ type Values = ReturnType<typeof parse>["values"];
 
 /** What is said of the next hop. A password never stands on the command line, which all users of a host can read. */
 function upstreamOptions(values: Values): NonNullable<PureProxyOptions["upstream"]> {
-  const { "starttls-upstream": starttls, "upstream-ca": ca, "upstream-user": user } = values;
+  const { "starttls-upstream": starttls, "proxy-protocol-upstream": proxyProtocol, "upstream-ca": ca, "upstream-user": user } = values;
   return {
     ...(starttls !== undefined && { starttls: oneOf(starttls, START_TLS, "Invalid --starttls-upstream") }),
     implicitTls: values["tls-upstream"] === true,
+    ...(proxyProtocol !== undefined && { proxyProtocol: oneOf(proxyProtocol, ["1", "2"], "Invalid --proxy-protocol-upstream") === "1" ? 1 : 2 }),
     tls: ca === undefined ? {} : { ca: contentOf(ca) },
     ...(user !== undefined && { auth: { user, password: password(values["upstream-password-file"]) } }),
   };

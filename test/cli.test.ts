@@ -169,6 +169,7 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["--nonsense"], /^Usage[^]*nonsense/],
     [["-c"], /^Usage[^]*argument/],
     [["-c", "NoServer"], /^Usage[^]*\nUnknown class: NoServer\n$/],
+    [["--proxy-protocol-upstream", "3"], /\nInvalid --proxy-protocol-upstream: 3; it is one of 1, 2\n$/],
     [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
     [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
     [["--extension", "TURN"], /\nInvalid extension: TURN; it is one of BINARYMIME, CHUNKING, /],
@@ -189,6 +190,7 @@ test("mistakes that need no usage", async () => {
   assert.match(await refused(["--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.is(await refused(["-n", "--allow", "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
+  assert.is(await refused(["-n", "-c", "DebuggingServer", "--proxy-protocol", "127.0.0.1/33", "127.0.0.1:0"]), 'Cannot start DebuggingServer: RangeError: "127.0.0.1/33" is no network\n');
   assert.match(await refused(["-n", "-c", "MailmanProxy", "--mailman-cfg", "/no/such/file", "127.0.0.1:0"]), /^Cannot start MailmanProxy: Error: \/no\/such\/file: it cannot be read \(ENOENT\)\n$/);
 });
 
@@ -207,6 +209,18 @@ test("PureProxy is the default: it relays, tries next hops in order, and -d show
   assert.is(await command.ended(), 0);
   assert.match(upstream.dialogue, /QUIT$/);
   await upstream.close();
+});
+
+test("--proxy-protocol and --proxy-protocol-upstream: one after the other, they know the first client", async () => {
+  const second = new Command([...DEBUGGING, "-d", "--proxy-protocol", "192.0.2.0/24", "--proxy-protocol", "127.0.0.1", "127.0.0.1:0"]);
+  const first = new Command(["-n", "--proxy-protocol-upstream", "2", "127.0.0.1:0", `127.0.0.1:${(await second.listening())[1]}`]);
+  const client = await Client.connect(await first.listening(), { localAddress: "127.0.0.2" });
+  assert.match(await client.deliver("Subject: hello\r\n\r\nx"), /^250/);
+  await eventually(() => /^X-Peer: 127\.0\.0\.2$/m.test(second.stdout), "it is the first client's message");
+  await eventually(() => second.stderr.includes(`127.0.0.2:${client.socket.localPort} C: DATA\n`), "the dialogue is with the first client");
+  const stranger = (await Client.connectOnly(await second.listening())).send("EHLO x\r\n");
+  await eventually(() => stranger.socket.closed && /^smtpd: PROXY protocol from 127\.0\.0\.1 failed: Error: malformed header$/m.test(second.stderr), "it says why");
+  assert.is(stranger.received, "");
 });
 
 test("a password from a file, a unix socket upstream", async () => {

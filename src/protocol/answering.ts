@@ -7,7 +7,7 @@ import { Outgoing } from "./outgoing.js";
 import { formatReply, reply, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
-import { newTransaction } from "./verbs.js";
+import { newTerms, NO_TRANSACTION } from "./verbs.js";
 
 /** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
 export type Owed = Question | EndOfData | Bdat;
@@ -24,7 +24,7 @@ export abstract class Answering {
   private errors = 0;
 
   constructor(settings: Settings, channel: Pick<Terms, "secure" | "bindable">) {
-    this.terms = { ...settings, ...channel, hello: undefined, transaction: newTransaction(), authenticated: false };
+    this.terms = newTerms(settings, channel);
     this.conversation = new Conversation(settings.grammar.transitions);
   }
 
@@ -118,7 +118,7 @@ export abstract class Answering {
   /** There is no transaction any more. */
   private endTransaction(reason: AbortReason): void {
     this.dropData();
-    this.terms.transaction = newTransaction();
+    this.terms.transaction = NO_TRANSACTION;
     this.queueAbort(reason);
   }
 

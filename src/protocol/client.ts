@@ -10,7 +10,7 @@ import { Turns, type Said } from "./outgoing.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
-import { newTransaction } from "./verbs.js";
+import { newTerms, newTransaction } from "./verbs.js";
 import { writeCommand } from "./write.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
@@ -39,7 +39,7 @@ export class Client {
   /** `secure`: under TLS from the first octet on (RFC 8314). */
   constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}, { secure = false } = {}) {
     this.#settings = settings({ extensions, limits, lmtp, leniencies });
-    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction(), secure, bindable: false, authenticated: false };
+    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), { secure, bindable: false });
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }

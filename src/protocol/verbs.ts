@@ -2,7 +2,7 @@
 
 import { COLON, EQUALS, isAscii, isBase64, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
 import { announcesUtf8, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type WithString } from "./command.js";
-import type { Parameter, Row, Terms, Transaction } from "./extension.js";
+import type { Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 import type { Leniency } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
@@ -147,8 +147,16 @@ const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
 
 /** What a transaction begins with (§4.1.1.2). */
-export function newTransaction(mail = NO_MAIL): Transaction {
+export function newTransaction(mail: Mail): Transaction {
   return { mail, recipients: [] };
+}
+
+/** While none is open; nobody can be added to it. */
+export const NO_TRANSACTION: Transaction = { mail: NO_MAIL, recipients: Object.freeze<Rcpt[]>([]) as Rcpt[] };
+
+/** What a session begins with. Field by field: copied in one go, each would be of a shape of its own, which is slow and large. */
+export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure, bindable }: Pick<Terms, "secure" | "bindable">): Terms {
+  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, bindable, authenticated: false };
 }
 
 /** Writes the parameters of MAIL or RCPT, each with a space in front. */

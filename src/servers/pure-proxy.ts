@@ -119,8 +119,8 @@ export class PureProxy extends SMTPServer {
   }
 
   /** Opens what a client's MAIL asks for. `gone`: nobody waits for it any more. */
-  protected begin(_peer: Peer, mail: Mail, gone: Signal): Promise<Passage> {
-    return this.#upstream.begin(mail, gone);
+  protected begin(peer: Peer, mail: Mail, gone: Signal): Promise<Passage> {
+    return this.#upstream.begin(mail, gone, peer);
   }
 
   /** Whether a client may send there; without a path: anywhere. */
@@ -183,9 +183,8 @@ export class PureProxy extends SMTPServer {
       await this.close();
       throw new Error("the next hop is this server itself");
     }
-    if (this.#relaying.onlyThisHost && !this.#addresses.every(isLoopback)) {
-      this.log("listening for all hosts, but only clients on this one may relay; --allow CIDR or --relay-domain DOMAIN opens it");
-    }
+    const others = this.options.proxyProtocol !== undefined ? "proxies, but none of their clients" : this.#addresses.every(isLoopback) ? undefined : "all hosts, but only clients on this one";
+    if (this.#relaying.onlyThisHost && others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
     return this.#addresses;
   }
 }

@@ -41,6 +41,8 @@ export interface SMTPServerOptions {
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
+  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol, which tells who the client is. */
+  readonly proxyProtocol?: readonly string[];
   /** Octets of all messages that are being collected or processed; what is more is refused with 452. 1 GiB if not given. */
   readonly memoryLimit?: number;
   /** How long close() waits for what is in flight, in milliseconds. */
@@ -88,7 +90,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     this._localaddr = localaddr;
     this._remoteaddr = remoteaddr;
     this.options = options;
-    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, requireTls = false, lmtp = false, authentication } = options;
+    const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, proxyProtocol, requireTls = false, lmtp = false, authentication } = options;
     if (certificate === undefined && (implicitTls === true || requireTls)) throw new TypeError("TLS needs a certificate");
     if (lmtp && typeof localaddr !== "string" && localaddr[1] === SMTP_PORT) throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     this.settings = settings({
@@ -109,6 +111,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       authentication,
       certificate,
       implicitTls,
+      proxyProtocol,
       ...(maxConnections !== undefined && { maxConnections }),
       ...(graceMs !== undefined && { graceMs }),
     });

@@ -5,6 +5,7 @@ export type { Eventually } from "./eventually.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
 export { inTime, Stop, type Signal } from "./in-time.js";
 export { isLoopback, literal, reaches, written, type Address } from "./address.js";
+export { Networks } from "./networks.js";
 export { Listener, type ListenOptions } from "./node.js";
 export { formatProxyHeader, PROXY_LIMITS, ProxyReader, type ProxyAddresses, type ProxyStep } from "./proxy-protocol.js";
 export { Upstream, type UpstreamOptions } from "./connect.js";

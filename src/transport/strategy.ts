@@ -14,6 +14,8 @@ export interface Peer {
   readonly localPort: number;
   /** Who it has shown to be (RFC 4954), where a server knows that. */
   readonly user?: string;
+  /** Through a proxy (PROXY protocol): the addresses are the client's, as the proxy told them; or the proxy's own, and the client is unknown. */
+  readonly proxied?: "client" | "unknown";
 }
 
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */

@@ -12,7 +12,7 @@ import { dateTime } from "../../dist/protocol/date-time.js";
 import { isReply } from "../../dist/protocol/reply.js";
 import { Scan } from "../../dist/protocol/scan.js";
 import { verb } from "../../dist/protocol/syntax.js";
-import { newTransaction } from "../../dist/protocol/verbs.js";
+import { newTerms } from "../../dist/protocol/verbs.js";
 import { writeCommand } from "../../dist/protocol/write.js";
 import { Drive, octetsOf } from "../drive.js";
 import { EXTENSIONS } from "../extensions.js";
@@ -32,7 +32,7 @@ const cases: Case[] = [...EXTENSIONS.values()].flatMap((extension) => (["MAIL", 
 
 /** What both ends know in a session under TLS, behind this hello. */
 function terms(of: Settings, hello: "EHLO" | "HELO" = "EHLO"): Terms {
-  return { ...of, hello: { type: hello, domain: "x" }, transaction: newTransaction(), secure: true } as Terms;
+  return { ...newTerms(of, { secure: true, bindable: false }), hello: { type: hello, domain: "x" } };
 }
 
 function read(which: Which, parameters: string, of: Terms = terms(all)): Mail | Rcpt | Reply {

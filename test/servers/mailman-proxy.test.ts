@@ -83,6 +83,13 @@ test("a person: upstream gets it, Mailman hears nothing", async () => {
   assert.equal(mailman.heard, []);
 });
 
+test("upstream is told who the client is, by the PROXY protocol; Mailman is not", async () => {
+  const { client, mailman, upstream } = await scene({ atUpstream: { PROXY: "(nothing)" }, upstream: { proxyProtocol: 1 } });
+  assert.equal(await envelope(client, "ant@lists.test", "zoe@people.test"), ["250 2.0.0 Ok", "250 2.1.5 Recipient fine"]);
+  assert.match(upstream.dialogue, new RegExp(`^PROXY UNKNOWN, EHLO .* \\| PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 ${client.socket.localPort} \\d+, EHLO .*, MAIL FROM`));
+  assert.match(mailman.dialogue, /^LHLO/);
+});
+
 test("both, and two lists: a session for each list, one message for the people, none knows of the others", async () => {
   const { client, mailman, upstream } = await scene();
   await envelope(client, "ant@lists.test", "bob@x.test", "bee-owner@lists.test", "ann@x.test");

@@ -544,6 +544,7 @@ testTls("implicit TLS", async () => {
   assert.equal(await deliver(upstream(["localhost", server.address[1] as number], { implicitTls: true, tls: { ca: ours.cert } })), FINE);
   assert.equal(await deliver(upstream(server.address, { implicitTls: true, tls: { verify: false } })), FINE);
   assert.equal(await deliver(upstream(server.address, { implicitTls: true })), ["451 4.7.5 Upstream: no TLS (DEPTH_ZERO_SELF_SIGNED_CERT)"]);
+  assert.equal(await deliver(upstream(["127.0.0.1", await freePort()], { implicitTls: true })), ["451 4.4.1 Upstream: cannot connect (ECONNREFUSED)"]);
 });
 
 for (const starttls of ["if-offered", "required"] as const) {

@@ -68,7 +68,8 @@ export class Postfix {
   readonly #folder: string;
   readonly #config: string;
 
-  constructor(folder: string, port: number) {
+  /** `settings`: further lines of its main.cf. */
+  constructor(folder: string, port: number, settings = "") {
     this.#folder = join(folder, "postfix");
     this.#config = join(this.#folder, "etc");
     for (const each of ["", "etc", "spool", "data"]) mkdirSync(join(this.#folder, each), { mode: OPEN_TO_ALL });
@@ -76,7 +77,7 @@ export class Postfix {
     chownSync(join(this.#folder, "data"), Number(execFileSync("id", ["-u", "postfix"])), 0);
     chmodSync(join(this.#folder, "data"), 0o700);
     const files = {
-      "main.cf": mainCf(this.#folder),
+      "main.cf": mainCf(this.#folder) + settings,
       "master.cf": masterCf(port),
       "recipients": `/^[0-9]*${NO_SUCH_USER}/ 550 5.1.1 no such user\n/^[0-9]*${TRY_LATER}/ 450 4.2.1 try later\n`,
       "headers": `/^Subject: ${REFUSED_SUBJECT}/ REJECT 5.7.1 not with this subject\n`,
