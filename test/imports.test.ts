@@ -26,6 +26,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["transport/strategy", "transport/sasl/sasl-name", "transport/sasl/scram-secret", "transport/securing", "transport/login"],
   ["transport/forwarders"],
   ["transport/serve", "transport/sasl/identity", "transport/announced"],
+  ["transport/socket-wire"],
   ["transport/node", "transport/link", "transport/sasl/passwords", "transport/sasl/scram", "transport/sasl/tokens"],
   ["transport/mechanisms"],
   ["transport/authenticate", "transport/authentication"],

@@ -1,7 +1,7 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
+import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
 import type { Eventually } from "./eventually.js";
 import { spokenFor } from "./forwarders.js";
 import type { Answer, Authentication, HelloAnswer, MessageAnswer, Peer, Session, Strategy } from "./strategy.js";
@@ -12,6 +12,8 @@ export interface Wire {
   readonly peer: Peer;
   /** Sends octets. False: enough are waiting; call drained() when they are gone. */
   write(octets: Uint8Array): boolean;
+  /** The same for a text, as UTF-8, where the wire can do that as it is. */
+  writeText?(text: string): boolean;
   /** No more octets, please; and: go on. */
   pause(): void;
   resume(): void;
@@ -173,8 +175,7 @@ export class Connection {
       case "need-reply":
         return this.#pause();
       case "output":
-        this.#trace("server", step.octets);
-        if (this.#wire.write(step.octets)) return true;
+        if (this.#write(step)) return true;
         this.#blocked = "on the wire";
         return this.#pause();
       case "body":
@@ -190,6 +191,11 @@ export class Connection {
         this.#ask(step as Question);
         return true;
     }
+  }
+
+  #write(output: Output): boolean {
+    if (this.#options.trace !== undefined) this.#trace("server", output.octets);
+    return output.text !== undefined && this.#wire.writeText !== undefined ? this.#wire.writeText(output.text) : this.#wire.write(output.octets);
   }
 
   #handshake({ dropped }: Handshake): false {
