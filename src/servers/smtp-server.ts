@@ -10,7 +10,7 @@ import { Listener } from "../transport/node.js";
 import { Forwarders, type ForwarderOptions } from "../transport/forwarders.js";
 import type { ServeOptions } from "../transport/serve.js";
 import type { Eventually } from "../transport/eventually.js";
-import type { Answer, Authentication, Peer, Session, Strategy } from "../transport/strategy.js";
+import type { Authentication, MessageAnswer, Peer, Session, Strategy } from "../transport/strategy.js";
 import type { Certificate } from "../transport/tls.js";
 import { visible } from "../transport/visible.js";
 import { Octets } from "./octets.js";
@@ -143,9 +143,10 @@ export class SMTPServer implements Strategy, AsyncDisposable {
 
   /**
    * Override this. `mailfrom` is "<>" for the null sender; `data` is octets, or text with `decodeData`. Returning nothing means
-   * 250; a reply, or one as text, is sent instead. Throwing means 451: nothing is acknowledged that was not handled.
+   * 250; a reply, or one as text, is sent instead; with LMTP also a list of them, one for each recipient. Throwing means 451:
+   * nothing is acknowledged that was not handled.
    */
-  processMessage(_peer: Peer, _mailfrom: string, _rcpttos: string[], _data: Uint8Array | string, _options: MessageOptions): Eventually<Answer> {
+  processMessage(_peer: Peer, _mailfrom: string, _rcpttos: string[], _data: Uint8Array | string, _options: MessageOptions): Eventually<MessageAnswer> {
     throw new NotImplementedError("processMessage is not overridden");
   }
 
@@ -187,7 +188,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     (this.options.log ?? console.error)(visible(`smtpd: ${line}`));
   }
 
-  #process(peer: Peer, { hello, mail, recipients, size, irregularities }: Message, octets: Uint8Array): Eventually<Answer> {
+  #process(peer: Peer, { hello, mail, recipients, size, irregularities }: Message, octets: Uint8Array): Eventually<MessageAnswer> {
     const from = mail.reversePath === null ? "<>" : formatMailbox(mail.reversePath);
     const to = recipients.map(({ forwardPath }) => formatMailbox(forwardPath));
     const data = this.options.decodeData === true ? textOf(octets) : octets;

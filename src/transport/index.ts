@@ -1,6 +1,6 @@
 // The transport: the loop, for a wire of any kind; node:net sockets as wires; the way to the next hop.
 
-export { isOnThisHost, type Answer, type Authentication, type HelloAnswer, type Peer, type Session, type Strategy } from "./strategy.js";
+export { isOnThisHost, type Answer, type Authentication, type HelloAnswer, type MessageAnswer, type Peer, type Session, type Strategy } from "./strategy.js";
 export type { Eventually } from "./eventually.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
 export { inTime, Stop, type Signal } from "./in-time.js";

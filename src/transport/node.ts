@@ -150,10 +150,13 @@ export class Listener {
 
   #begin(wire: SocketWire): void {
     if (this.#options.implicitTls !== true) return this.#serve(wire);
+    const givenUp = (): void => wire.destroy(); // by the client: half open, it would keep its place
     this.#handshake(wire, (tls) => {
+      wire.socket.off("end", givenUp);
       over();
       this.#serve(wire, tls); // the greeting comes behind it (RFC 8314 §3)
     });
+    wire.socket.on("end", givenUp);
     const over = this.#wait(wire, this.#options.settings.limits.handshakeMs, () => wire.destroy());
   }
 

@@ -4,7 +4,7 @@
 import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
 import type { Eventually } from "./eventually.js";
 import { spokenFor } from "./forwarders.js";
-import type { Answer, Authentication, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
+import type { Answer, Authentication, HelloAnswer, MessageAnswer, Peer, Session, Strategy } from "./strategy.js";
 import type { Secured } from "./tls.js";
 
 /** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
@@ -38,9 +38,11 @@ export interface ServeOptions {
   readonly trace?: ((peer: Peer, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
 
+type AnyAnswer = HelloAnswer | MessageAnswer;
+
 interface Slot {
   readonly question: Question;
-  answer: HelloAnswer;
+  answer: AnyAnswer;
   settled: boolean;
 }
 
@@ -208,7 +210,7 @@ export class Connection {
     }
     const slot: Slot = { question, answer: undefined, settled: false };
     this.#slots.push(slot);
-    const settle = (value: HelloAnswer): void => {
+    const settle = (value: AnyAnswer): void => {
       slot.answer = value;
       slot.settled = true;
       this.#settle();
@@ -216,10 +218,10 @@ export class Connection {
     answer.then(settle, (error) => settle(this.#failed(question.type, error)));
   }
 
-  #call(question: Question): Eventually<HelloAnswer> {
+  #call(question: Question): Eventually<AnyAnswer> {
     if (question.type === "message" && this.#session.message === undefined) return REPLIES.notHandled;
     const session = question.type === "AUTH" || question.type === "response" ? this.#exchange : this.#session;
-    const hooks = session as { readonly [type: string]: ((step: Question) => Eventually<HelloAnswer>) | undefined };
+    const hooks = session as { readonly [type: string]: ((step: Question) => Eventually<AnyAnswer>) | undefined };
     return hooks[question.type]?.call(session, question);
   }
 
@@ -232,13 +234,14 @@ export class Connection {
     this.pump();
   }
 
-  #reply(question: Question, answer: HelloAnswer): void {
+  #reply(question: Question, answer: AnyAnswer): void {
     try {
       if (this.#engine.state === "closed") return; // too late
+      if (question.type === "XCLIENT") return this.#engine.reply(this.#startOver(question as XClient, toReply(answer as Answer)));
       if (isSettings(answer)) this.#engine.offer(answer);
-      const given = isSettings(answer) ? undefined : toReply(answer);
-      this.#engine.reply(question.type === "XCLIENT" ? this.#startOver(question as XClient, given) : given);
-      if (question.type === "message" && (given === undefined || given.code < 300)) {
+      const given = isSettings(answer) ? undefined : isList(answer) ? toReplies(answer) : toReply(answer);
+      this.#engine.reply(given);
+      if (question.type === "message" && [given].flat().some((each) => each === undefined || each.code < 300)) {
         this.#tell("accepted", () => this.#options.accepted?.(this.#peer));
       }
     } catch (error) {
@@ -319,7 +322,7 @@ export class Connection {
   }
 
   /** Calls a hook. What it returns is an answer, or a true promise of one. */
-  #guard<A extends HelloAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
+  #guard<A extends AnyAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
     try {
       const answer = hook();
       return isThenable(answer) ? Promise.resolve(answer) : answer;
@@ -347,8 +350,19 @@ function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-function isSettings(answer: HelloAnswer): answer is Settings {
+function isSettings(answer: AnyAnswer): answer is Settings {
   return typeof answer === "object" && answer !== null && "grammar" in answer;
+}
+
+function isList(answer: AnyAnswer): answer is readonly (Reply | string)[] {
+  return Array.isArray(answer);
+}
+
+/** One for each recipient: nothing said of one is no 250 for it. */
+function toReplies(answer: readonly (Reply | string)[]): readonly Reply[] {
+  const replies = answer.map(toReply).filter((each) => each !== undefined);
+  if (replies.length === 0 || replies.length < answer.length) throw new TypeError("a recipient has no reply");
+  return replies;
 }
 
 /** What a hook returned, as a reply that can be sent. Throws where it is none. */

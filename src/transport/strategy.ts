@@ -30,6 +30,9 @@ export function isOnThisHost({ address, port, proxied }: Peer): boolean {
 /** Nothing: the reply that is usual there. A reply, or one as text: "550 5.7.1 Not today". */
 export type Answer = Reply | string | void;
 
+/** To a message also, with LMTP: a reply for each recipient, of which the last counts for all further ones (RFC 2033 §4.2). */
+export type MessageAnswer = Answer | readonly (Reply | string)[];
+
 /** To EHLO and HELO also: what is offered in this session, in the place of what the server offers (RFC 5321 §2.2). */
 export type HelloAnswer = Answer | Settings;
 
@@ -57,7 +60,7 @@ export type Session = {
   /** A piece of the message; the next comes when the promise resolves. A reply refuses the message, and takes effect at its end. */
   body?(chunk: Uint8Array): Eventually<Answer>;
   /** The message is there. A 2yz reply takes responsibility for it. Without this hook it is refused with 451. */
-  message?(message: Message): Eventually<Answer>;
+  message?(message: Message): Eventually<MessageAnswer>;
   /** A command that the RFC has otherwise was let pass: before the hook of that command. */
   leniency?(name: Leniency, command: Command): void;
   /** What MAIL opened ends without a message. Each accepted MAIL is followed by one `message` or one `abort`. */

@@ -8,7 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type MessageOptions, type Peer, type SMTPServerOptions } from "../../dist/index.js";
 import { Client as Engine, CLIENT_EXTENSIONS, XCLIENT, type Request } from "../../dist/protocol/index.js";
-import { Postfix } from "./accounting/postfix.js";
+import { Postfix, type Parameters } from "./accounting/postfix.js";
 import { find, quietPort, until } from "./accounting/processes.js";
 import { have, run, testIf } from "./tools.js";
 
@@ -39,10 +39,11 @@ async function stored(options: SMTPServerOptions): Promise<{ server: Store; port
   return { server, port: (await server.listening)[0]![1] as number };
 }
 
-async function postfix(...settings: readonly string[]): Promise<Postfix> {
+async function postfix(parameters: Parameters): Promise<Postfix> {
   const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
   cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
-  const made = new Postfix(folder, await quietPort(), settings.map((line) => `${line}\n`).join(""));
+  const made = new Postfix(folder, await quietPort());
+  made.configure(parameters);
   cleanUp.unshift(() => made.server.kill());
   await made.server.start();
   return made;
@@ -74,7 +75,7 @@ testIf(NO_SWAKS, test, "swaks from a network that nobody has named: it is not of
 
 testIf(NO_POSTFIX ?? NO_SWAKS, test, "Postfix tells us where a message came from", async () => {
   const { server, port } = await stored({ xforward: ["127.0.0.1"] });
-  const relay = await postfix(`relayhost = [127.0.0.1]:${port}`, "smtp_send_xforward_command = yes", "defer_transports =", "smtpd_data_restrictions =", "smtpd_authorized_xclient_hosts = 127.0.0.1");
+  const relay = await postfix({ default_transport: `relay:[127.0.0.1]:${port}`, smtp_send_xforward_command: "yes", defer_transports: "", smtpd_data_restrictions: "", smtpd_authorized_xclient_hosts: "127.0.0.1" });
   const { code, stdout } = await swaks(relay.server.port, "--xclient-name", "bee.example", "--xclient-addr", "127.0.0.7", "--xclient-port", "4711");
   assert.is(code, 0, stdout + relay.log);
   const [, queueId] = /queued as (\w+)/.exec(stdout)!;
@@ -85,7 +86,7 @@ testIf(NO_POSTFIX ?? NO_SWAKS, test, "Postfix tells us where a message came from
 });
 
 testIf(NO_POSTFIX ?? NO_SWAKS, test, "Postfix logs what our proxy tells it", async () => {
-  const upstream = await postfix("smtpd_authorized_xforward_hosts = 127.0.0.1");
+  const upstream = await postfix({ smtpd_authorized_xforward_hosts: "127.0.0.1" });
   const proxy = new PureProxy(["127.0.0.1", 0], ["127.0.0.1", upstream.server.port], { hostname: "proxy.example", xclient: ["127.0.0.1"], allow: ["192.0.2.0/24"], upstream: { xforward: true }, graceMs: 0 });
   cleanUp.unshift(() => proxy.close());
   const port = (await proxy.listening)[0]![1] as number;
@@ -99,7 +100,7 @@ testIf(NO_POSTFIX ?? NO_SWAKS, test, "Postfix logs what our proxy tells it", asy
 });
 
 testIf(NO_POSTFIX, test, "Postfix takes us for somebody else, when our client says so", async () => {
-  const upstream = await postfix("smtpd_authorized_xclient_hosts = 127.0.0.1", "smtpd_client_restrictions = check_client_access inline:{192.0.2.66=REJECT}", "smtpd_delay_reject = no");
+  const upstream = await postfix({ smtpd_authorized_xclient_hosts: "127.0.0.1", smtpd_client_restrictions: "check_client_access inline:{192.0.2.66=REJECT}", smtpd_delay_reject: "no" });
   const { port } = upstream.server;
   const told = await conversed(port, [
     { type: "EHLO", domain: "client.example" },
