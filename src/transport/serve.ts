@@ -77,7 +77,7 @@ export class Connection {
     this.#wire = wire;
     this.#options = options;
     const { peer } = wire;
-    this.#engine = new Server(options.settings, { secure: tls !== undefined, ...(options.permitted !== undefined && { permitted: options.permitted(peer) }) });
+    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined, ...(options.permitted !== undefined && { permitted: options.permitted(peer) }) });
     this.#peer = peer;
     this.#tls = tls;
     this.#session = this.#sessionWith(peer);
@@ -106,7 +106,7 @@ export class Connection {
   /** The handshake is done. */
   secured(tls: Secured): void {
     if (this.#over) return;
-    this.#engine.secured();
+    this.#engine.secured({ bindable: tls.binding !== undefined });
     this.#tls = tls;
     this.#tellSecured();
     this.#unblock();
@@ -155,7 +155,7 @@ export class Connection {
     const session = this.#session;
     const { authentication, settings } = this.#options;
     this.#tellSecured();
-    return authentication?.exchange(settings.hostname, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
+    return authentication?.exchange(settings.hostname, () => this.#tls?.binding, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
   }
 
   #tellSecured(): void {

@@ -3,11 +3,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
-import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
+import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, MT_PRIORITY, RRVS } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
 import { forwardedFrom, receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
-import { reaches } from "../../dist/transport/index.js";
+import { authentication, reaches } from "../../dist/transport/index.js";
 import { Client, eventually, freePort } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { Scripted, type Script } from "../scripted.js";
@@ -89,6 +89,25 @@ test("extensions given to the proxy are known at both ends, and offered as far a
   assert.match(server.dialogue, /MAIL FROM:<a@b> BY=240;R ENVID=q\+2Br, RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d$/);
 });
 
+/** What upstream hears of MAIL, when a client says these lines to a proxy that lets it log in. */
+async function senders(lines: readonly string[], script: Script, upstream: PureProxyOptions["upstream"]): Promise<string[]> {
+  const mechanism = authentication({ verify: () => true }, { inClear: ["PLAIN"] });
+  const { client, server } = await through({ AUTH: "235 2.7.0 Welcome", ...script }, { authentication: mechanism, upstream: { keep: 0, ...upstream } });
+  await client.say("EHLO client.example");
+  for (const line of lines) assert.match(await client.say(line), /^2/, line);
+  return server.heard.flat().filter((line) => line.startsWith("MAIL"));
+}
+
+test("AUTH= goes on from a client that has logged in; who knows us hears of the others that nobody knows (RFC 4954 §5)", async () => {
+  const mails = ["MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "RSET", "MAIL FROM:<a@b>", "RSET"];
+  const lines = [...mails, "AUTH PLAIN AHRpbQB4", ...mails];
+  const offering = { EHLO: "250-upstream.example\r\n250 AUTH PLAIN" };
+  const auth = { user: "proxy", password: "x" };
+  assert.equal(await senders(lines, offering, { auth }), ["MAIL FROM:<a@b> AUTH=<>", "MAIL FROM:<a@b> AUTH=<>", "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "MAIL FROM:<a@b> AUTH=<>"]);
+  assert.equal(await senders(lines, offering, {}), ["MAIL FROM:<a@b>", "MAIL FROM:<a@b>", "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "MAIL FROM:<a@b>"]);
+  assert.equal(await senders(lines, { EHLO: "250 upstream.example" }, {}), Array(4).fill("MAIL FROM:<a@b>"));
+});
+
 test("HELO: no enhanced codes where upstream has none, no parameters, SMTP in the Received line", async () => {
   const { client, server } = await through({ EHLO: "502 What?", MAIL: "250 Fine", RCPT: "550-Not\r\n550 here" });
   assert.is(await client.say("HELO client.example"), "250 proxy.example\r\n");
@@ -140,6 +159,13 @@ test("Received in front, and X-Peer where it is asked for", async () => {
   const { client, server } = await through({}, { xPeer: true });
   await client.deliver("Subject: hello\r\n\r\nHi.");
   assert.match(server.messages[0]!, /^Received: from client\.example \(\[127\.0\.0\.1\]\)\r\n\tby proxy\.example with ESMTP;\r\n\t.*\r\nX-Peer: 127\.0\.0\.1\r\nSubject: hello\r\n\r\nHi\.\r\n$/);
+});
+
+test("a priority is told in the Received line (RFC 6710 §4.1)", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250 MT-PRIORITY" }, { extensions: [MT_PRIORITY] });
+  await client.say("EHLO client.example");
+  for (const line of ["MAIL FROM:<a@b> MT-PRIORITY=-3", "RCPT TO:<c@d>", "DATA", "x\r\n."]) await client.say(line);
+  assert.match(server.messages[0]!, /^Received: .*\r\n\tby proxy\.example with ESMTP PRIORITY -3;\r\n/);
 });
 
 test("an empty message has its Received line, too", async () => {
