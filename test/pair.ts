@@ -1,14 +1,18 @@
 // The two engines joined in memory: what one says the other hears, until both are quiet.
 
-import { Client, Server, type ClientOptions, type Question, type Reply, type Request, type Settings } from "../dist/protocol/index.js";
+import { Client, Server, type Answered, type ClientOptions, type Question, type Reply, type Request, type Settings } from "../dist/protocol/index.js";
 
 export interface PairOptions {
   readonly server: Settings;
   readonly client?: ClientOptions;
   /** What the server's application says to a question; undefined for the usual. */
   readonly answer?: (question: Question) => Reply | undefined;
+  /** What the client may say that not everybody may. */
+  readonly permitted?: ReadonlySet<string>;
   /** What goes over the wire is cut into single octets. */
   readonly cut?: boolean;
+  /** Under TLS from the first octet on. */
+  readonly secure?: boolean;
 }
 
 export class Pair {
@@ -16,6 +20,8 @@ export class Pair {
   readonly server: Server;
   /** What the client was told: "MAIL 250", "lost: closed". */
   readonly told: string[] = [];
+  /** The same, as it was read. */
+  readonly replies: Reply[] = [];
   /** What the server's application was told, questions apart: 'body "..."', "message 12", "abort reset". */
   readonly happened: string[] = [];
   readonly #options: PairOptions;
@@ -24,8 +30,9 @@ export class Pair {
 
   constructor(options: PairOptions) {
     this.#options = options;
-    this.server = new Server(options.server);
-    this.client = new Client(options.client);
+    const { secure = false, permitted } = options;
+    this.server = new Server(options.server, { secure, ...(permitted && { permitted }) });
+    this.client = new Client(options.client, { secure });
     this.settle();
   }
 
@@ -46,6 +53,13 @@ export class Pair {
       this.settle();
     }
     this.client.endBody();
+    this.settle();
+  }
+
+  /** The handshake behind STARTTLS. */
+  secured(): void {
+    this.server.secured();
+    this.client.secured();
     this.settle();
   }
 
@@ -78,10 +92,15 @@ export class Pair {
     for (;;) {
       const step = this.client.next();
       if (step.type === "output") this.#carry(this.#toServer, step.octets);
-      else if (step.type === "reply") this.told.push(`${step.to.type} ${step.reply.code}`);
+      else if (step.type === "reply") this.#tell(step);
       else if (step.type === "close" && step.loss !== undefined) return void this.told.push(`lost: ${step.loss.why}`);
       else return;
     }
+  }
+
+  #tell({ to, reply }: Answered): void {
+    this.told.push(`${to.type} ${reply.code}`);
+    this.replies.push(reply);
   }
 
   #pullServer(): void {

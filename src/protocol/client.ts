@@ -19,21 +19,16 @@ const NOTHING: Wait = { for: "nothing", ms: Infinity };
 
 export class Client {
   readonly #settings: Settings;
-  readonly #lmtp: boolean;
   readonly #terms: Terms;
   readonly #conversation: Conversation<ClientQuestion>;
   readonly #input = new Input();
   readonly #reader = new ReplyReader();
-  /** Octets of the reply that is being read. */
-  #replyOctets = 0;
   /** Commands that wait for their turn: behind those sent, or, without PIPELINING, behind one. */
   readonly #unsent = new Turns();
   /** Of the mail data, or of a chunk, what is to be sent next. */
   #block: Uint8Array | undefined;
   #encoder: Encoder | undefined;
   #offers: Offers | undefined;
-  /** What may be done once, and was: STARTTLS, AUTH. */
-  readonly #spent = new Set<string>();
   #recipients: Rcpt[] = [];
   #handshake = false;
   /** LMTP: some of the replies to a message have come, and some not yet. */
@@ -41,16 +36,21 @@ export class Client {
   #loss: Loss | undefined;
   #wait: Wait | undefined;
 
-  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}) {
+  /** `secure`: under TLS from the first octet on (RFC 8314). */
+  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}, { secure = false } = {}) {
     this.#settings = settings({ extensions, limits, lmtp, leniencies });
-    this.#lmtp = lmtp;
-    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), false);
+    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), { secure });
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }
 
   get state(): State {
     return this.#conversation.state;
+  }
+
+  /** The session is under TLS. */
+  get secure(): boolean {
+    return this.#terms.secure;
   }
 
   /** How many replies are owed by the peer. */
@@ -155,7 +155,7 @@ export class Client {
     if (!this.#handshake) throw new Error("there was no handshake to do");
     this.#handshake = false;
     this.#wait = undefined;
-    this.#spent.add("STARTTLS");
+    Object.assign(this.#terms, { secure: true, authenticated: false, hello: undefined });
     this.#apply(undefined);
   }
 
@@ -186,17 +186,15 @@ export class Client {
   }
 
   #endOfData(): EndOfData[] {
-    if (!this.#lmtp) return [{ type: "message" }];
+    if (!this.#settings.lmtp) return [{ type: "message" }];
     const last = this.#recipients.length - 1;
     return this.#recipients.map((recipient, index) => ({ type: index < last ? "delivery" : "message", recipient }));
   }
 
   #takeOutput(): Output | undefined {
-    if (this.#block !== undefined) {
-      const octets = this.#block;
-      this.#block = undefined;
-      if (octets.length > 0) return { type: "output", octets };
-    }
+    const octets = this.#block;
+    this.#block = undefined;
+    if (octets !== undefined && octets.length > 0) return { type: "output", octets };
     const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1; // RFC 2920 §3.1
     const { output, chunk } = this.#unsent.take(most - this.#sent);
     this.#block = chunk; // goes out next
@@ -209,14 +207,13 @@ export class Client {
   }
 
   #read(): ClientStep | undefined {
-    const most = this.#settings.limits.replyOctets - this.#replyOctets;
+    const most = this.#settings.limits.replyOctets - this.#reader.octets;
     const found = this.#input.findLine(most, false);
     if (found === "dry" && this.#input.begun > most) return this.#lose({ why: "reply too long" });
     if (found === "dry") return this.#input.release(), NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
     const { line, lineFrom, lineTo } = this.#input;
     const taken = this.#reader.take(line.subarray(lineFrom, lineTo - "\r\n".length), this.#showsEnhanced());
-    this.#replyOctets = taken === "more" ? this.#replyOctets + lineTo - lineFrom : 0;
     this.#input.dropLine();
     if (taken === "more") return undefined;
     return taken === "malformed" ? this.#lose({ why: "malformed reply" }) : this.#answered(taken);
@@ -234,7 +231,7 @@ export class Client {
     if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
     const to = this.#conversation.oldest!;
     const opens = to.type === "DATA" && reply.code < 400;
-    if (opens && (reply.code !== 354 || (this.#lmtp && this.#recipients.length === 0))) return this.#lose({ why: "unexpected reply" }); // §3.3; RFC 2033 §4.2: no reply to the message would follow
+    if (opens && (reply.code !== 354 || (this.#settings.lmtp && this.#recipients.length === 0))) return this.#lose({ why: "unexpected reply" }); // §3.3; RFC 2033 §4.2: no reply to the message would follow
     if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     this.#conversation.answer(reply.code);
     this.#wait = undefined;
@@ -257,12 +254,15 @@ export class Client {
         return;
       case "AUTH":
       case "response":
-        if (this.state !== "ready") return;
-        this.#spent.add("AUTH"); // RFC 4954 §4
-        return this.#apply(this.#offers);
-      case "RCPT":
-        this.#recipients.push(to);
+        this.#terms.authenticated = this.state === "ready"; // and not with a challenge
         return;
+      case "RCPT":
+        return void this.#recipients.push(to);
+      case "XCLIENT": // its reply was the greeting as well: nothing of before counts, but for TLS
+        this.#conversation.ask({ type: "connect" });
+        this.#conversation.answer(reply.code);
+        this.#terms.authenticated = false;
+        return this.#apply(undefined);
       case "DATA":
         this.#encoder = encoder();
     }
@@ -270,7 +270,7 @@ export class Client {
 
   /** From here on the conversation has the grammar of what both ends can do. */
   #apply(offers: Offers | undefined): void {
-    this.#offers = offers && new Map([...offers].filter(([keyword]) => !this.#spent.has(keyword)));
+    this.#offers = offers;
     Object.assign(this.#terms, agreed(this.#settings, this.#offers ?? NO_OFFERS));
     this.#conversation.transitions = this.#terms.grammar.transitions;
   }

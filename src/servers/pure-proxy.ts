@@ -1,10 +1,10 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { BINARYMIME, relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
+import { BINARYMIME, NOBODY_KNOWN, relayed, reply, type Hello, type Mail, type Offers, type Parameters, type Path, type Settings } from "../protocol/index.js";
 import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
 import { Fields } from "./fields.js";
-import { receivedLine, type Passed } from "./received.js";
+import { forwardedFrom, receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
 
@@ -33,6 +33,8 @@ export class PureProxy extends SMTPServer {
   readonly #ways: Upstream[] = [];
   readonly #relaying: Relaying;
   readonly #xPeer: boolean;
+  /** Upstream knows who we are. */
+  readonly #logsIn: boolean;
   readonly #listening: Promise<readonly Address[]>;
   #addresses: readonly Address[] = [];
   /** What upstream offered last, and what is offered to clients because of it. */
@@ -45,6 +47,7 @@ export class PureProxy extends SMTPServer {
     super(localaddr, remoteaddr, { ...options, extensions, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
+    this.#logsIn = options.upstream?.auth !== undefined;
     this.#upstream = this.way(remoteaddr, options.upstream);
     this.#listening = this.#listen();
   }
@@ -85,8 +88,9 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath } = command;
-        passage = await this.begin(peer, { ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
+        const { reversePath, parameters, forwarded = forwardedFrom(peer, { hello, mail, secure, lmtp: this.settings.lmtp }) } = command;
+        const onward = { ...command, forwarded, reversePath: reversePath && { ...reversePath, sourceRoute: [] }, parameters: this.#submitted(peer, parameters) }; // Appendix C: no route is passed on
+        passage = await this.begin(peer, onward, gone);
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
       },
@@ -159,6 +163,12 @@ export class PureProxy extends SMTPServer {
       this.#offered = { theirs, ours: theirs === undefined ? this.settings : relayed(this.settings, theirs) };
     }
     return this.#offered.ours;
+  }
+
+  /** RFC 4954 §5: a client that has logged in is believed who submitted the message, nobody else is; and who knows us hears that nobody knows. */
+  #submitted({ user }: Peer, { AUTH: submitter = NOBODY_KNOWN, ...others }: Parameters): Parameters {
+    const believed = user === undefined ? NOBODY_KNOWN : submitter;
+    return believed === NOBODY_KNOWN && !this.#logsIn ? others : { ...others, AUTH: believed };
   }
 
   #inFront(peer: Peer, how: Passed): string {
