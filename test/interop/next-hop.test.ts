@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy } from "../../dist/index.js";
-import { DSN, type Client as Sender, type Path } from "../../dist/protocol/index.js";
+import { type Client as Sender, type Path } from "../../dist/protocol/index.js";
 import { MECHANISMS, type UpstreamOptions } from "../../dist/transport/index.js";
 import { Client } from "../client.js";
 import { NO_SUCH_USER, Postfix, REFUSED_SUBJECT, TRY_LATER, type Parameters } from "./accounting/postfix.js";
@@ -42,7 +42,7 @@ const overTls = (): Parameters => ({ smtpd_tls_security_level: "encrypt", smtpd_
 /** A client of a proxy in front of it. */
 async function proxied(options: UpstreamOptions, body: (client: Client) => Promise<void>): Promise<void> {
   const proxy = new PureProxy(["127.0.0.1", 0], ["127.0.0.1", postfix!.server.port], {
-    hostname: "proxy.example", extensions: [DSN], log: () => {}, graceMs: 0, upstream: { starttls: "required", tls: { ca: certificate!.cert }, ...options },
+    hostname: "proxy.example", log: () => {}, graceMs: 0, upstream: { starttls: "required", tls: { ca: certificate!.cert }, ...options },
   });
   try {
     const client = await Client.connect((await proxy.listening)[0]!);
