@@ -15,13 +15,13 @@ import { NO_SUCH_USER, Postfix, REFUSED_SUBJECT, TRY_LATER, type Parameters } fr
 import { find, quietPort } from "./accounting/processes.js";
 import { makeCertificate } from "../certificate.js";
 import { Engine } from "./engine.js";
-import { noSasl, RELAYS } from "./relays.js";
+import { INSTALLABLE, noSasl, RELAYS } from "./relays.js";
 import { have, testIf } from "./tools.js";
 
 const test = suite("next hop");
 const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
 chmodSync(folder, 0o755); // Postfix has a user of its own
-const { missing, installable } = RELAYS["Postfix"]!;
+const { missing } = RELAYS["Postfix"]!;
 const why = missing ?? (have("openssl", "version") ? undefined : "there is no openssl");
 const [certificate, other] = why === undefined ? ["upstream.test", "other.test"].map((name) => makeCertificate(folder, name)) : [];
 const postfix = why === undefined ? new Postfix(folder, await quietPort()) : undefined;
@@ -80,12 +80,12 @@ testIf(why, test, "STARTTLS: a message with all its parameters; refusals", () =>
   for (const record of ["sender: josé@example.com", "named_attribute: envelope_id=QQ+1", "named_attribute: ret_flags=2", "named_attribute: notify_flags=10", "named_attribute: dsn_orig_rcpt=rfc822;Bob+B@example.org"]) {
     assert.ok(utf8(envelope).includes(record), `${record} in ${envelope}`);
   }
-})), installable);
+})), INSTALLABLE);
 
 testIf(why, test, "a certificate that is not trusted: 451, and nothing is handed over", () => running(overTls(), () => proxied({ tls: { ca: other!.cert } }, async (client) => {
   assert.match(await client.say("MAIL FROM:<a@example.com>"), /^451 4\.7\.5 .*no TLS \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
   assert.equal(postfix!.stored(), []);
-})), installable);
+})), INSTALLABLE);
 
 const [USER, PASSWORD] = ["tim", "tanstaaftanstaaf"];
 
@@ -115,7 +115,7 @@ for (const name of ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"]) {
     assert.equal(more, []);
     assert.match(stored!.content, /\(Authenticated sender: tim@upstream\.test\)/);
     assert.match(stored!.envelope, new RegExp(`named_attribute: sasl_method=${name}\\n`));
-  }), installable);
+  }), INSTALLABLE);
 }
 
 const path = (localPart: string): Path => ({ sourceRoute: [], localPart, domain: "example.org" });
@@ -137,7 +137,7 @@ testIf(why, test, "BDAT: chunks are pipelined, and are the message; a refused on
   const [stored, ...more] = postfix!.stored();
   assert.equal(more, []);
   assert.ok(stored!.content.endsWith("Subject: x\n\n.dot\ncaf\xe9\n.\n"), stored!.content);
-}), installable);
+}), INSTALLABLE);
 
 function utf8(latin1: string): string {
   return Buffer.from(latin1, "latin1").toString();
