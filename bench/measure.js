@@ -1,56 +1,73 @@
 // Interleaved rounds: A B C, A B C … so that a machine that is slow for a while is slow for all. Only ratios within a round count.
 
-const ROUNDS = 15;
+import { unlessQuick } from "./options.js";
+
+export const ROUNDS = unlessQuick(15, 2);
+/** Rounds that are not counted: the compiler learns. */
+const WARM_UP = unlessQuick(3, 1);
+/** How long a contestant works within a round: some hundred times what the clock can tell apart, and many rounds a second. */
+const SLICE_MS = unlessQuick(8, 1);
+
+/** @typedef {{ median: number, low: number, high: number }} Spread the median and the quartiles */
+/** @typedef {{ least?: number, most?: number }} Goal for a ratio */
+/** @typedef {{ median: number, ratio: Spread | null, goal?: Goal }} Cell */
 
 /**
- * @param {Record<string, () => number>} contestants each does some work and returns how much: octets, lines, segments
- * @param {string} base the one that the others are compared with
- * @returns {{ name: string, perSecond: number, ratio: number, quartiles: [number, number] }[]} `ratio`: rate / rate of the base
+ * @template T
+ * @param {readonly T[]} contestants
+ * @param {(contestant: T, at: number) => Promise<void>} work `at` is negative while nothing counts
+ * @param {{ rounds?: number, warmUp?: number }} [options]
  */
-export function compare(contestants, base) {
-  const names = Object.keys(contestants);
-  /** @type {Record<string, number[]>} */
-  const rates = Object.fromEntries(names.map((name) => [name, []]));
-  for (let round = -3; round < ROUNDS; round++) {
-    for (const name of names) {
+export async function interleaved(contestants, work, { rounds = ROUNDS, warmUp = WARM_UP } = {}) {
+  for (let at = -warmUp; at < rounds; at++) {
+    for (const contestant of contestants) await work(contestant, at);
+  }
+}
+
+/**
+ * Contestants that do nothing but compute. How often each works within a round is found first, so that all take about as long.
+ * @param {Record<string, () => number>} contestants each does some work and says how much: octets, lines, segments
+ * @returns {Record<string, number[]>} amounts a second, a round each
+ */
+export function ratesOf(contestants) {
+  const lanes = Object.entries(contestants).map(([name, work]) => ({ name, work, times: 1, rates: /** @type {number[]} */ ([]) }));
+  for (let at = -WARM_UP; at < ROUNDS; at++) {
+    for (const lane of lanes) {
       const began = process.hrtime.bigint();
-      const amount = contestants[name]();
-      const seconds = Number(process.hrtime.bigint() - began) / 1e9;
-      if (round >= 0) rates[name].push(amount / seconds); // the rounds before are for the compiler
+      let amount = 0;
+      for (let time = 0; time < lane.times; time++) amount += lane.work();
+      const ms = Number(process.hrtime.bigint() - began) / 1e6;
+      if (at >= 0) lane.rates.push((amount / ms) * 1000);
+      else lane.times = Math.max(1, Math.round((lane.times * SLICE_MS) / ms));
     }
   }
-  return names.map((name) => {
-    const ratios = rates[name].map((rate, round) => rate / rates[base][round]).sort((a, b) => a - b);
-    return { name, perSecond: quantile([...rates[name]].sort((a, b) => a - b), 0.5), ratio: quantile(ratios, 0.5), quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)] };
-  });
+  return Object.fromEntries(lanes.map(({ name, rates }) => [name, rates]));
 }
 
-/**
- * @param {string} title
- * @param {string} unit what a contestant counts
- * @param {string} base
- * @param {ReturnType<typeof compare>} rows
- */
-export function print(title, unit, base, rows) {
-  console.log(`\n${title}\n`);
-  console.log(`| | ${unit}/s | × ${base} | quartiles |\n| --- | ---: | ---: | --- |`);
-  for (const { name, perSecond, ratio, quartiles } of rows) {
-    console.log(`| ${name} | ${engineering(perSecond)} | ${short(ratio)} | ${quartiles.map(short).join(" to ")} |`);
-  }
+/** What was measured, and its ratio to a base, round by round. @param {readonly number[]} values @param {readonly number[]} base @param {Goal} [goal] @returns {Cell} */
+export function against(values, base, goal) {
+  return { median: spread(values).median, ratio: values === base ? null : spread(values.map((value, at) => value / base[at])), ...(goal && { goal }) };
 }
 
-/** @param {number[]} sorted @param {number} q */
+/** What was measured of another, and the ratio of ours to it. @param {readonly number[]} theirs @param {readonly number[]} ours @param {Goal} [goal] @returns {Cell} */
+export function beside(theirs, ours, goal) {
+  return { ...against(ours, theirs, goal), median: spread(theirs).median, ...(theirs === ours && { ratio: null }) };
+}
+
+/** @param {readonly number[]} values @returns {Spread} */
+export function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) };
+}
+
+/** Between two neighbours in proportion. @param {readonly number[]} sorted @param {number} q */
 export function quantile(sorted, q) {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+  const at = (sorted.length - 1) * q;
+  const below = sorted[Math.floor(at)];
+  return below + (sorted[Math.ceil(at)] - below) * (at % 1);
 }
 
-/** @param {number} value */
-export function engineering(value) {
-  const [factor, suffix] = value >= 1e9 ? [1e9, " G"] : value >= 1e6 ? [1e6, " M"] : value >= 1e3 ? [1e3, " k"] : [1, ""];
-  return short(value / factor) + suffix;
-}
-
-/** @param {number} value */
-export function short(value) {
-  return value >= 100 ? value.toFixed() : value.toPrecision(2);
+/** Whether a ratio reaches what is asked of it. @param {Cell} cell */
+export function reached({ ratio, goal }) {
+  return ratio === null || goal === undefined || ((goal.least === undefined || ratio.median >= goal.least) && (goal.most === undefined || ratio.median <= goal.most));
 }
