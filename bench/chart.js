@@ -11,6 +11,12 @@ const INK = "#767676";
 const RULE = "#76767655";
 const DOT = "#2f7de1";
 const MISSED = "#d1602f";
+const STYLE = [
+  `text{font:11px system-ui,sans-serif;fill:${INK}}`,
+  ".e{text-anchor:end}.m{text-anchor:middle}.b{font-weight:600}",
+  `line{stroke:${RULE}}.q{stroke:${DOT};stroke-width:3;stroke-opacity:.45}.g{stroke:${INK};stroke-width:2}`,
+  `circle{fill:${DOT}}.x{fill:${MISSED}}`,
+].join("");
 
 /** @typedef {import("./report.js").Result} Result */
 /** @typedef {import("./report.js").Table} Table */
@@ -26,8 +32,8 @@ export function draw({ bench, tables }) {
     panels.push(panel({ ...table, rows }, top));
     top += (rows.length + 3) * ROW_HEIGHT + GAP;
   }
-  const style = `text{font:11px system-ui,sans-serif;fill:${INK}}.e{text-anchor:end}.m{text-anchor:middle}.b{font-weight:600}line{stroke:${RULE}}.q{stroke:${DOT};stroke-width:3;stroke-opacity:.45}.g{stroke:${INK};stroke-width:2}circle{fill:${DOT}}.x{fill:${MISSED}}`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" role="img" aria-label="Ratios of bench ${bench}">\n<style>${style}</style>\n${panels.join("\n")}\n</svg>\n`;
+  const size = `viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="Ratios of bench ${bench}">\n<style>${STYLE}</style>\n${panels.join("\n")}\n</svg>\n`;
 }
 
 /** @param {Table} table @param {number} top */
@@ -55,7 +61,7 @@ function mark(cell, x, y) {
   const { median, low, high } = /** @type {import("./measure.js").Spread} */ (cell.ratio);
   const goal = cell.goal?.least ?? cell.goal?.most;
   const tick = goal === undefined ? "" : `<line class="g" x1="${x(goal)}" y1="${y - 5}" x2="${x(goal)}" y2="${y + 5}"/>`;
-  return `<line class="q" x1="${x(low)}" y1="${y}" x2="${x(high)}" y2="${y}"/>${tick}<circle${reached(cell) ? "" : ' class="x"'} cx="${x(median)}" cy="${y}" r="3.5"/>`;
+  return `<line class="q" x1="${x(low)}" y1="${y}" x2="${x(high)}" y2="${y}"/>${tick}<circle${reached(cell) === false ? ' class="x"' : ""} cx="${x(median)}" cy="${y}" r="3.5"/>`;
 }
 
 /** Powers of ten between two logarithms; where there is only 1, halves and doubles too. @param {number} low @param {number} high */

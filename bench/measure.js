@@ -9,8 +9,8 @@ const WARM_UP = unlessQuick(3, 1);
 const SLICE_MS = unlessQuick(8, 1);
 
 /** @typedef {{ median: number, low: number, high: number }} Spread the median and the quartiles */
-/** @typedef {{ least?: number, most?: number }} Goal for a ratio */
-/** @typedef {{ median: number, ratio: Spread | null, goal?: Goal }} Cell */
+/** @typedef {{ least?: number, most?: number }} Goal for a ratio; of the base, for what is measured */
+/** @typedef {{ median: number, base?: true, ratio?: Spread, goal?: Goal }} Cell without a ratio: the base itself, or what could not be measured */
 
 /**
  * @template T
@@ -46,12 +46,18 @@ export function ratesOf(contestants) {
 
 /** What was measured, and its ratio to a base, round by round. @param {readonly number[]} values @param {readonly number[]} base @param {Goal} [goal] @returns {Cell} */
 export function against(values, base, goal) {
-  return { median: spread(values).median, ratio: values === base ? null : spread(values.map((value, at) => value / base[at])), ...(goal && { goal }) };
+  return { median: spread(values).median, ...(values === base ? { base: true } : ratioOf(values, base)), ...(goal && { goal }) };
 }
 
 /** What was measured of another, and the ratio of ours to it. @param {readonly number[]} theirs @param {readonly number[]} ours @param {Goal} [goal] @returns {Cell} */
 export function beside(theirs, ours, goal) {
-  return { ...against(ours, theirs, goal), median: spread(theirs).median, ...(theirs === ours && { ratio: null }) };
+  return { ...against(ours, theirs, goal), median: spread(theirs).median };
+}
+
+/** None where there is nothing to divide by: less CPU than the system counts, or no /proc. @param {readonly number[]} values @param {readonly number[]} base */
+function ratioOf(values, base) {
+  const ratio = spread(values.map((value, at) => value / base[at]));
+  return Object.values(ratio).every(Number.isFinite) ? { ratio } : {};
 }
 
 /** @param {readonly number[]} values @returns {Spread} */
@@ -67,7 +73,9 @@ export function quantile(sorted, q) {
   return below + (sorted[Math.ceil(at)] - below) * (at % 1);
 }
 
-/** Whether a ratio reaches what is asked of it. @param {Cell} cell */
-export function reached({ ratio, goal }) {
-  return ratio === null || goal === undefined || ((goal.least === undefined || ratio.median >= goal.least) && (goal.most === undefined || ratio.median <= goal.most));
+/** Whether what is asked for is there; undefined where nothing is, or nothing was measured. @param {Cell} cell @returns {boolean | undefined} */
+export function reached({ median, base, ratio, goal }) {
+  const value = base === true ? median : ratio?.median;
+  if (value === undefined || goal === undefined) return undefined;
+  return value >= (goal.least ?? -Infinity) && value <= (goal.most ?? Infinity);
 }

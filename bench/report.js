@@ -10,7 +10,7 @@ const RESULTS = new URL("results/", import.meta.url);
 const DOCUMENT = new URL("../docs/benchmarks.md", import.meta.url);
 
 /** @typedef {import("./measure.js").Cell} Cell */
-/** @typedef {{ unit: string, ratio: string }} Column what is measured, and what the ratio beside it is to */
+/** @typedef {{ unit: string, ratio?: string }} Column what is measured, and what the ratio beside it is to; none where it is a share itself */
 /** @typedef {{ name: string, cells: (Cell | null)[], absent?: string }} Row `absent`: why there are no cells */
 /** @typedef {{ title: string, columns: Column[], rows: Row[] }} Table */
 /** @typedef {{ bench: string, node: string, machine: string, quick: boolean, tables: Table[] }} Result */
@@ -30,18 +30,23 @@ export function markdown({ node, machine, tables }) {
 
 /** @param {Table} table */
 function tableText({ title, columns, rows }) {
-  const head = ["", ...columns.flatMap(({ unit, ratio }) => [unit, ratio])];
-  const lines = rows.map(({ name, cells, absent }) => [name, ...(absent === undefined ? cells.flatMap(cellTexts) : [`absent: ${absent}`, ...head.slice(2).map(() => "")])]);
-  return `${title}\n\n${[head, ["---", ...head.slice(1).map((_, at) => (at % 2 === 0 ? "---:" : "---"))], ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n")}`;
+  const head = ["", ...columns.flatMap(({ unit, ratio }) => (ratio === undefined ? [unit] : [unit, ratio]))];
+  const rule = ["---", ...columns.flatMap(({ ratio }) => (ratio === undefined ? ["---:"] : ["---:", "---"]))];
+  const lines = rows.map(({ name, cells, absent }) => {
+    if (absent !== undefined) return [name, `absent: ${absent}`, ...head.slice(2).map(() => "")];
+    return [name, ...cells.flatMap((cell, at) => cellTexts(cell).slice(0, columns[at].ratio === undefined ? 1 : 2))];
+  });
+  return `${title}\n\n${[head, rule, ...lines].map((line) => `| ${line.join(" | ")} |`).join("\n")}`;
 }
 
 /** @param {Cell | null} cell @returns {[string, string]} */
 function cellTexts(cell) {
-  if (cell === null) return ["", ""];
-  const { median, ratio, goal } = cell;
-  if (ratio === null) return [engineering(median), "1"];
-  const asked = goal === undefined ? "" : `, asked ${goal.least === undefined ? `≤ ${goal.most}` : `≥ ${goal.least}`}${reached(cell) ? "" : ": **not yet**"}`;
-  return [engineering(median), `${short(ratio.median)} (${short(ratio.low)} to ${short(ratio.high)})${asked}`];
+  if (cell === null || !Number.isFinite(cell.median)) return ["", ""];
+  const { median, base, ratio, goal } = cell;
+  const beside = base === true ? "1" : ratio === undefined ? "not measured" : `${short(ratio.median)} (${short(ratio.low)} to ${short(ratio.high)})`;
+  if (goal === undefined) return [engineering(median), beside];
+  const asked = goal.least === undefined ? `≤ ${engineering(goal.most ?? NaN)}` : `≥ ${engineering(goal.least)}`;
+  return [engineering(median), `${beside}, asked ${asked}${reached(cell) === false ? ": **not yet**" : ""}`];
 }
 
 /** @param {Result} result */

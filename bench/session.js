@@ -118,7 +118,8 @@ async function idle() {
     if (at >= 0) octets[name].push(each);
   }, { rounds: IDLE_ROUNDS });
   const rows = names.map((name) => ({ name, cells: [beside(octets[name], octets.smtpd)] }));
-  return { title: "State of an idle session, without its socket", columns: [{ unit: "octets", ratio: "smtpd ×" }], rows: server ? rows : [...rows, { name: "smtp-server", cells: [], absent: NOT_INSTALLED }] };
+  const others = server ? [] : [{ name: "smtp-server", cells: [], absent: NOT_INSTALLED }];
+  return { title: "State of an idle session, without its socket", columns: [{ unit: "octets", ratio: "smtpd ×" }], rows: [...rows, ...others] };
 }
 
 report("session", [await transactions(SHAPES[0]), await transactions(SHAPES[1]), await idle()]);
