@@ -5,8 +5,10 @@ import { unlessQuick } from "./options.js";
 export const ROUNDS = unlessQuick(15, 2);
 /** Rounds that are not counted: the compiler learns. */
 const WARM_UP = unlessQuick(3, 1);
-/** How long a contestant works within a round: some hundred times what the clock can tell apart, and many rounds a second. */
-const SLICE_MS = unlessQuick(8, 1);
+/** How long one that only computes has to learn: the compiler optimises in steps, and beside us. */
+const WARM_UP_MS = unlessQuick(300, 1);
+/** How long it works within a round: ten thousand times what the clock can tell apart, with collections of garbage in it. */
+const SLICE_MS = unlessQuick(20, 1);
 
 /** @typedef {{ median: number, low: number, high: number }} Spread the median and the quartiles */
 /** @typedef {{ least?: number, most?: number }} Goal for a ratio; of the base, for what is measured */
@@ -30,18 +32,29 @@ export async function interleaved(contestants, work, { rounds = ROUNDS, warmUp =
  * @returns {Record<string, number[]>} amounts a second, a round each
  */
 export function ratesOf(contestants) {
-  const lanes = Object.entries(contestants).map(([name, work]) => ({ name, work, times: 1, rates: /** @type {number[]} */ ([]) }));
-  for (let at = -WARM_UP; at < ROUNDS; at++) {
-    for (const lane of lanes) {
-      const began = process.hrtime.bigint();
+  const lanes = Object.entries(contestants).map(([name, work]) => ({ name, work, times: timesOf(work), rates: /** @type {number[]} */ ([]) }));
+  for (let at = 0; at < ROUNDS; at++) {
+    for (const { work, times, rates } of lanes) {
+      const began = performance.now();
       let amount = 0;
-      for (let time = 0; time < lane.times; time++) amount += lane.work();
-      const ms = Number(process.hrtime.bigint() - began) / 1e6;
-      if (at >= 0) lane.rates.push((amount / ms) * 1000);
-      else lane.times = Math.max(1, Math.round((lane.times * SLICE_MS) / ms));
+      for (let time = 0; time < times; time++) amount += work();
+      rates.push((amount / (performance.now() - began)) * 1000);
     }
   }
   return Object.fromEntries(lanes.map(({ name, rates }) => [name, rates]));
+}
+
+/** How often it fits into a slice, once it is warm. @param {() => number} work */
+function timesOf(work) {
+  /** @param {number} leastMs */
+  const each = (leastMs) => {
+    const began = performance.now();
+    let [times, ms] = [0, 0];
+    for (; times === 0 || ms < leastMs; times++, ms = performance.now() - began) work();
+    return ms / times;
+  };
+  each(WARM_UP_MS);
+  return Math.max(1, Math.round(SLICE_MS / each(SLICE_MS)));
 }
 
 /** What was measured, and its ratio to a base, round by round. @param {readonly number[]} values @param {readonly number[]} base @param {Goal} [goal] @returns {Cell} */

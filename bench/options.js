@@ -16,7 +16,7 @@ export function unlessQuick(usual, quick) {
   return OPTIONS.quick ? quick : usual;
 }
 
-/** @param {readonly string[]} args @returns {string[]} those that are no options of ours */
-export function unknownOptions(args) {
-  return args.filter((each) => each.startsWith("--") && !(each.slice(2) in OPTIONS));
+/** Those that are none of ours. @param {readonly string[]} options */
+export function unknownOptions(options) {
+  return options.filter((each) => !(each.slice(2) in OPTIONS));
 }

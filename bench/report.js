@@ -54,8 +54,9 @@ function keep(result) {
   const { bench } = result;
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(new URL(`${bench}.json`, RESULTS), `${JSON.stringify(result, (_, value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value), 1)}\n`);
-  writeFileSync(new URL(`${bench}.svg`, RESULTS), draw(result));
-  writeFileSync(DOCUMENT, inserted(readFileSync(DOCUMENT, "utf8"), kept(bench)));
+  const shown = kept(bench); // rounded, as the file has it
+  writeFileSync(new URL(`${bench}.svg`, RESULTS), draw(shown));
+  writeFileSync(DOCUMENT, inserted(readFileSync(DOCUMENT, "utf8"), shown));
 }
 
 /** What was kept of a bench. @param {string} bench @returns {Result} */
@@ -86,5 +87,5 @@ export function engineering(value) {
 
 /** @param {number} value */
 export function short(value) {
-  return value >= 100 || value === 0 ? value.toFixed() : value < 0.001 ? value.toExponential(1) : value.toPrecision(2);
+  return value >= 99.5 || value === 0 ? value.toFixed() : value < 0.001 ? value.toExponential(1) : value.toPrecision(2);
 }
