@@ -75,7 +75,7 @@ export class Program {
     return tree(this.#process.pid).reduce((sum, pid) => sum + Number(/^VmRSS:\s+(\d+) kB/m.exec(proc(`${pid}/status`) ?? "")?.[1] ?? NaN) * 1024, 0);
   }
 
-  /** Its standard error is not kept, its port is free again. @param {boolean} [gently] by the end of the channel, so that it can write down what it has to */
+  /** Until it is gone. @param {boolean} [gently] by the end of the channel, so that it can write down what it has to */
   async stop(gently = false) {
     if (this.#stopped) return;
     this.#stopped = true;

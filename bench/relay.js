@@ -6,11 +6,10 @@ import { NO_SOURCE, source } from "./loopback/source.js";
 import { beside, interleaved } from "./measure.js";
 import { unlessQuick } from "./options.js";
 import { sleep } from "./processes.js";
-import { relays } from "./relay/relays.js";
+import { NODEMAILER, relays } from "./relay/relays.js";
 import { report } from "./report.js";
 import { servers } from "./servers/index.js";
 
-const NODEMAILER = "smtp-server, nodemailer's pool";
 const COLUMNS = [{ unit: "messages/s", ratio: "smtpd ×" }, { unit: "CPU, ms a message", ratio: "smtpd ×" }];
 const SHAPES = [
   { title: "20 kept connections, messages of 1 KB", octets: 1_024, least: 20, args: ["-d", "-s", "20"], goals: { "canned relay": 0.85, [NODEMAILER]: 4.5 } },
