@@ -3,8 +3,9 @@
 
 import { settings } from "../dist/protocol/index.js";
 import { Input } from "../dist/protocol/input.js";
-import { Scan, verb } from "../dist/protocol/syntax.js";
-import { newTransaction } from "../dist/protocol/verbs.js";
+import { Scan } from "../dist/protocol/scan.js";
+import { verb } from "../dist/protocol/syntax.js";
+import { newTerms } from "../dist/protocol/verbs.js";
 import { Responder } from "./canned.js";
 import { feed, greeted } from "./engine.js";
 import { against, beside, ratesOf } from "./measure.js";
@@ -17,7 +18,7 @@ const VARIANTS = 64;
 /** Through an engine that is made anew for them. */
 const LINES = 400;
 const shared = settings({ limits: { recipients: Infinity, outputOctets: SEGMENT_OCTETS } });
-const terms = { ...shared, hello: { type: "EHLO", domain: "client.example" }, transaction: newTransaction(), secure: false, authenticated: false };
+const terms = { ...newTerms(shared), hello: { type: "EHLO", domain: "client.example" } };
 
 const MAIL = "MAIL FROM:<somebody.or.other@mail.example.org> SIZE=100000 BODY=8BITMIME";
 const RCPT = "RCPT TO:<somebody.or.other@mail.example.org>";
@@ -37,7 +38,7 @@ function parsing(lines, parse) {
 
 /** As the engine does. @param {Uint8Array} line */
 function ours(line) {
-  const scan = new Scan(line, 0);
+  const scan = new Scan(line, 0, shared.leniencies);
   const command = /** @type {any} */ (shared.grammar.rows.get(verb(scan)))?.parse(scan, terms);
   return "type" in command ? command : undefined;
 }

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { Dialogue } from "./dialogue.js";
 import type { Address, Certificate, DebuggingServerOptions, FormatName, MailmanProxyOptions, NextHop, PureProxyOptions } from "./index.js";
-import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, LINE_ENDINGS, NO_SOLICITING, RRVS, type Extension } from "./protocol/index.js";
+import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, LENIENCIES, LINE_ENDINGS, NO_SOLICITING, PRESETS, RRVS, type Extension, type Leniency, type Preset } from "./protocol/index.js";
 import { FORMATS } from "./servers/formats.js";
 import { SMTPServer } from "./servers/smtp-server.js";
 import { written } from "./transport/address.js";
@@ -26,20 +26,30 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
     -h, --help            Print this and exit.
         --format FORMAT   How DebuggingServer prints: text, python or json. Default: text.
         --line-endings P  A bare CR or LF is refused, made CRLF, or passed on: refuse, normalise or pass. Default: refuse.
+        --leniencies LIST What is taken although RFC 5321 has it otherwise: strict, interoperable or smtpd, and single names, with
+                          commas between them. Default: interoperable.
         --exit-after N    End when N messages have been accepted.
         --tls-cert FILE   A certificate, in PEM, with those that vouch for it: STARTTLS is offered. SIGHUP reads it again.
         --tls-key FILE    Its key.
         --tls             TLS from the first octet on.
         --tls-required    Take nothing before TLS.
+        --xclient CIDR    A network whose hosts may say, with XCLIENT, that they are somebody else. May be repeated.
+        --xforward CIDR   A network whose hosts may tell, with XFORWARD, where a message came from. May be repeated.
         --lmtp            Speak LMTP in the place of SMTP.
+        --proxy-protocol CIDR
+                          A network of proxies: all connections come from there, and begin with the header of the
+                          PROXY protocol. May be repeated.
         --extension NAME  Offer an extension that is not offered by default: CHUNKING, DSN and others. May be repeated.
 
 PureProxy and MailmanProxy:
         --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
         --relay-domain DOMAIN      A domain that anybody may send to; .DOMAIN for all below it. May be repeated.
         --x-peer                   Put the client's address in front of each message, as X-Peer.
+        --xforward-upstream        Tell upstream, with XFORWARD where it is offered, where each message came from.
         --starttls-upstream MODE   if-offered, required or never. Default: if-offered, but never to this host.
         --tls-upstream             TLS from the first octet on.
+        --proxy-protocol-upstream V
+                                   Tell upstream who the client is, by the PROXY protocol, in version 1 or 2.
         --upstream-ca FILE         Certificates to trust, in PEM. Default: the system's.
         --upstream-user USER       Log in upstream, with the password in the environment variable SMTPD_UPSTREAM_PASSWORD,
         --upstream-password-file F or with the first line of this file.
@@ -64,18 +74,24 @@ const OPTIONS = {
   help: { type: "boolean", short: "h" },
   format: { type: "string", default: "text" },
   "line-endings": { type: "string", default: "refuse" },
+  leniencies: { type: "string", default: "interoperable" },
   "exit-after": { type: "string" },
   "tls-cert": { type: "string" },
   "tls-key": { type: "string" },
   tls: { type: "boolean" },
   "tls-required": { type: "boolean" },
+  xclient: { type: "string", multiple: true },
+  xforward: { type: "string", multiple: true },
   lmtp: { type: "boolean" },
+  "proxy-protocol": { type: "string", multiple: true },
   extension: { type: "string", multiple: true },
   allow: { type: "string", multiple: true },
   "relay-domain": { type: "string", multiple: true },
   "x-peer": { type: "boolean" },
+  "xforward-upstream": { type: "boolean" },
   "starttls-upstream": { type: "string" },
   "tls-upstream": { type: "boolean" },
+  "proxy-protocol-upstream": { type: "string" },
   "upstream-ca": { type: "string" },
   "upstream-user": { type: "string" },
   "upstream-password-file": { type: "string" },
@@ -96,6 +112,7 @@ const CLASSES: { readonly [name: string]: () => Promise<ServerClass> } = {
 };
 /** What can be offered on request without an application that acts on it; a proxy offers what its next hop does, too. */
 const EXTENSIONS: { readonly [keyword: string]: Extension } = Object.fromEntries([BINARYMIME, CHUNKING, DELIVER_BY, DSN, EXPN, NO_SOLICITING, RRVS].map((each) => [each.keyword, each]));
+const LENIENT = Object.keys({ ...PRESETS, ...LENIENCIES }) as (Preset | Leniency)[];
 const MIXED = ["together", "defer"] as const satisfies readonly MailmanProxyOptions["mixed"][];
 
 /** The command line is wrong: its message goes out with the usage, or without. */
@@ -120,6 +137,7 @@ async function main(args: readonly string[]): Promise<void> {
   const remote = remoteSpec.split(",").map(nextHop);
   const format = oneOf(values.format, Object.keys(FORMATS) as FormatName[], "Invalid format");
   const lineEndings = oneOf(values["line-endings"], LINE_ENDINGS, "Invalid line endings");
+  const leniencies = values.leniencies.split(",").map((name) => oneOf(name, LENIENT, "Invalid leniency"));
   const certificate = certificateOf(values);
   const Server = await serverClass(values.class);
 
@@ -131,10 +149,14 @@ async function main(args: readonly string[]): Promise<void> {
     enableSMTPUTF8: values.smtputf8 === true,
     format,
     lineEndings,
+    leniencies,
     ...(certificate !== undefined && { certificate }),
     implicitTls: values.tls === true,
     requireTls: values["tls-required"] === true,
+    xclient: values.xclient ?? [],
+    xforward: values.xforward ?? [],
     lmtp: values.lmtp === true,
+    ...(values["proxy-protocol"] !== undefined && { proxyProtocol: values["proxy-protocol"] }),
     extensions: (values.extension ?? []).map((name) => EXTENSIONS[oneOf(name.toUpperCase(), Object.keys(EXTENSIONS), "Invalid extension")]!),
     trace: dialogue && ((peer, from, octets) => dialogue.take(peer, `${peer.address}:${peer.port}`, from, octets)),
     allow: values.allow ?? [],
@@ -213,10 +235,12 @@ type Values = ReturnType<typeof parse>["values"];
 
 /** What is said of the next hop. A password never stands on the command line, which all users of a host can read. */
 function upstreamOptions(values: Values): NonNullable<PureProxyOptions["upstream"]> {
-  const { "starttls-upstream": starttls, "upstream-ca": ca, "upstream-user": user } = values;
+  const { "starttls-upstream": starttls, "proxy-protocol-upstream": proxyProtocol, "upstream-ca": ca, "upstream-user": user } = values;
   return {
     ...(starttls !== undefined && { starttls: oneOf(starttls, START_TLS, "Invalid --starttls-upstream") }),
+    xforward: values["xforward-upstream"] === true,
     implicitTls: values["tls-upstream"] === true,
+    ...(proxyProtocol !== undefined && { proxyProtocol: oneOf(proxyProtocol, ["1", "2"], "Invalid --proxy-protocol-upstream") === "1" ? 1 : 2 }),
     tls: ca === undefined ? {} : { ca: contentOf(ca) },
     ...(user !== undefined && { auth: { user, password: password(values["upstream-password-file"]) } }),
   };

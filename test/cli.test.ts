@@ -74,6 +74,26 @@ test("it prints a message, and Ctrl-C ends it cleanly", async () => {
   assert.match(command.stderr, /^smtpd: DebuggingServer listening on 127.0.0.1:\d+\n$/);
 });
 
+test("whoever is named may speak for others, and upstream is told of them", async () => {
+  const upstream = await Scripted.start({ EHLO: "250-upstream.example\r\n250 XFORWARD ADDR SOURCE", XFORWARD: "250 2.0.0 Ok" });
+  const [, port] = upstream.address;
+  const proxy = await new Command(["-n", "--xclient", "192.0.2.1", "--xclient", "127.0.0.0/8", "--xforward", "127.0.0.1", "--allow", "192.0.2.0/24", "--xforward-upstream", "127.0.0.1:0", `127.0.0.1:${port}`]).connect();
+  assert.match(await proxy.say("EHLO x"), /XCLIENT [^]*XFORWARD /);
+  assert.match(await proxy.say("XCLIENT ADDR=192.0.2.7"), /^220/);
+  assert.match(await proxy.deliver("x"), /^250/);
+  assert.match(upstream.dialogue, /XFORWARD ADDR=192\.0\.2\.7, XFORWARD SOURCE=REMOTE, MAIL /);
+  await upstream.close();
+  const printer = new Command([...DEBUGGING, "--format", "json", "--xforward", "127.0.0.1", "127.0.0.1:0"]);
+  const client = await printer.connect();
+  assert.match(await client.say("EHLO x"), /250 XFORWARD /);
+  assert.match(await client.say("XFORWARD ADDR=192.0.2.7"), /^250/);
+  await client.say("MAIL FROM:<a@b>", "RCPT TO:<c@d>");
+  await client.until(/^250 2\.1\.5.*\r\n/m);
+  await client.say("DATA");
+  await client.say("x", ".");
+  assert.equal((JSON.parse(printer.stdout) as { forwarded: unknown }).forwarded, { ADDR: "192.0.2.7" });
+});
+
 test("SIGTERM lets a message be finished", async () => {
   const command = new Command([...DEBUGGING, "127.0.0.1:0"]);
   const client = await command.connect();
@@ -115,13 +135,15 @@ test("-d prints the dialogue, who says what, control characters shown", async ()
   assert.is(await command.ended(), 0);
 });
 
-test("-u, -s, --format, --line-endings", async () => {
-  const command = new Command(["-nu", "-cDebuggingServer", "-s", "1000", "--format=json", "--line-endings", "pass", "127.0.0.1:0"]);
+test("-u, -s, --format, --line-endings, --leniencies", async () => {
+  const command = new Command(["-nu", "-cDebuggingServer", "-s", "1000", "--format=json", "--line-endings", "pass", "--leniencies", "strict,quit-argument", "127.0.0.1:0"]);
   const client = await command.connect();
   await client.say("EHLO x");
   assert.match(client.received, /SIZE 1000\r\n[^]*SMTPUTF8/);
   assert.match(await client.deliver("a\nb"), /^250/);
   assert.is((JSON.parse(command.stdout) as { data: string }).data, "a\nb\r\n");
+  assert.match(await client.say("MAIL FROM: <a@b>"), /^501/);
+  assert.match(await client.say("QUIT now"), /^221/);
 });
 
 test("all of IPv4, a unix socket", async () => {
@@ -167,6 +189,7 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["--nonsense"], /^Usage[^]*nonsense/],
     [["-c"], /^Usage[^]*argument/],
     [["-c", "NoServer"], /^Usage[^]*\nUnknown class: NoServer\n$/],
+    [["--proxy-protocol-upstream", "3"], /\nInvalid --proxy-protocol-upstream: 3; it is one of 1, 2\n$/],
     [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
     [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
     [["--extension", "TURN"], /\nInvalid extension: TURN; it is one of BINARYMIME, CHUNKING, /],
@@ -182,10 +205,13 @@ test("mistakes that need no usage", async () => {
   assert.match(await refused(["--upstream-user", "ann"]), /^--upstream-user needs a password: in SMTPD_UPSTREAM_PASSWORD, or in a file/);
   assert.match(await refused(["--upstream-user", "ann", "--upstream-password-file", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.is(await refused(["--tls-cert", "x"]), "--tls-cert and --tls-key go together\n");
+  assert.match(await refused(["--leniencies", "strict,none"]), /Invalid leniency: none; it is one of strict, interoperable, smtpd, space-after-colon, /);
   assert.is(await refused(["--tls"]), "TLS needs a certificate: --tls-cert and --tls-key\n");
   assert.match(await refused(["--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
+  for (const option of ["--xclient", "--xforward"]) assert.is(await refused(["-n", option, "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
   assert.is(await refused(["-n", "--allow", "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
+  assert.is(await refused(["-n", "-c", "DebuggingServer", "--proxy-protocol", "127.0.0.1/33", "127.0.0.1:0"]), 'Cannot start DebuggingServer: RangeError: "127.0.0.1/33" is no network\n');
   assert.match(await refused(["-n", "-c", "MailmanProxy", "--mailman-cfg", "/no/such/file", "127.0.0.1:0"]), /^Cannot start MailmanProxy: Error: \/no\/such\/file: it cannot be read \(ENOENT\)\n$/);
 });
 
@@ -204,6 +230,18 @@ test("PureProxy is the default: it relays, tries next hops in order, and -d show
   assert.is(await command.ended(), 0);
   assert.match(upstream.dialogue, /QUIT$/);
   await upstream.close();
+});
+
+test("--proxy-protocol and --proxy-protocol-upstream: one after the other, they know the first client", async () => {
+  const second = new Command([...DEBUGGING, "-d", "--proxy-protocol", "192.0.2.0/24", "--proxy-protocol", "127.0.0.1", "127.0.0.1:0"]);
+  const first = new Command(["-n", "--proxy-protocol-upstream", "2", "127.0.0.1:0", `127.0.0.1:${(await second.listening())[1]}`]);
+  const client = await Client.connect(await first.listening(), { localAddress: "127.0.0.2" });
+  assert.match(await client.deliver("Subject: hello\r\n\r\nx"), /^250/);
+  await eventually(() => /^X-Peer: 127\.0\.0\.2$/m.test(second.stdout), "it is the first client's message");
+  await eventually(() => second.stderr.includes(`127.0.0.2:${client.socket.localPort} C: DATA\n`), "the dialogue is with the first client");
+  const stranger = (await Client.connectOnly(await second.listening())).send("EHLO x\r\n");
+  await eventually(() => stranger.socket.closed && /^smtpd: PROXY protocol from 127\.0\.0\.1 failed: Error: malformed header$/m.test(second.stderr), "it says why");
+  assert.is(stranger.received, "");
 });
 
 test("a password from a file, a unix socket upstream", async () => {

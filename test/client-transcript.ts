@@ -8,8 +8,9 @@
 // Behind the word `client` stand settings: lmtp, extensions=DSN,RRVS besides the usual ones, limits.pipelined=2.
 
 import { Client, CLIENT_EXTENSIONS, settings, type ClientOptions, type ClientStep, type Request } from "../dist/protocol/index.js";
-import { Scan, verb } from "../dist/protocol/syntax.js";
-import { newTransaction } from "../dist/protocol/verbs.js";
+import { Scan } from "../dist/protocol/scan.js";
+import { verb } from "../dist/protocol/syntax.js";
+import { newTerms, newTransaction } from "../dist/protocol/verbs.js";
 import { isReply } from "../dist/protocol/reply.js";
 import { EXTENSIONS, extensionsNamed } from "./extensions.js";
 import { latin1 } from "./drive.js";
@@ -135,7 +136,7 @@ export function commandOf(text: string): Request {
   const scan = new Scan(Uint8Array.from(octetsOf(text)), 0);
   const row = KNOWN.grammar.rows.get(verb(scan))!;
   const utf8 = { type: "MAIL", reversePath: null, parameters: { SMTPUTF8: true } } as const;
-  const read = row.parse!(scan, { ...KNOWN, hello: { type: "EHLO", domain: "x" }, transaction: newTransaction(utf8), secure: true, authenticated: false });
+  const read = row.parse!(scan, { ...newTerms(KNOWN, { secure: true }), hello: { type: "EHLO", domain: "x" }, transaction: newTransaction(utf8) });
   if (isReply(read)) throw new Error(`what is "${text}"?`);
   return read as Request;
 }

@@ -7,6 +7,8 @@ export interface PairOptions {
   readonly client?: ClientOptions;
   /** What the server's application says to a question; undefined for the usual. */
   readonly answer?: (question: Question) => Reply | undefined;
+  /** What the client may say that not everybody may. */
+  readonly permitted?: ReadonlySet<string>;
   /** What goes over the wire is cut into single octets. */
   readonly cut?: boolean;
 }
@@ -24,7 +26,7 @@ export class Pair {
 
   constructor(options: PairOptions) {
     this.#options = options;
-    this.server = new Server(options.server);
+    this.server = new Server(options.server, options.permitted && { permitted: options.permitted });
     this.client = new Client(options.client);
     this.settle();
   }

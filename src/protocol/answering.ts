@@ -2,12 +2,12 @@
 // read, and when, is the other half (server.ts).
 
 import { announcesUtf8, type Bdat, type Hello } from "./command.js";
-import type { Row, Settings, Terms } from "./extension.js";
+import type { PeerTerms, Row, Settings, Terms } from "./extension.js";
 import { Outgoing } from "./outgoing.js";
 import { formatReply, reply, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
-import { newTransaction } from "./verbs.js";
+import { newTerms, NO_TRANSACTION } from "./verbs.js";
 
 /** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
 export type Owed = Question | EndOfData | Bdat;
@@ -23,8 +23,8 @@ export abstract class Answering {
   protected aborted: Abort | undefined;
   private errors = 0;
 
-  constructor(settings: Settings, secure: boolean) {
-    this.terms = { ...settings, hello: undefined, transaction: newTransaction(), secure, authenticated: false };
+  constructor(settings: Settings, peer: PeerTerms) {
+    this.terms = newTerms(settings, peer);
     this.conversation = new Conversation(settings.grammar.transitions);
   }
 
@@ -118,7 +118,7 @@ export abstract class Answering {
   /** There is no transaction any more. */
   private endTransaction(reason: AbortReason): void {
     this.dropData();
-    this.terms.transaction = newTransaction();
+    this.terms.transaction = NO_TRANSACTION;
     this.queueAbort(reason);
   }
 

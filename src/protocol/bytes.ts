@@ -18,6 +18,7 @@ export const AT_SIGN = 0x40;
 export const LEFT_BRACKET = 0x5b;
 export const BACKSLASH = 0x5c;
 export const RIGHT_BRACKET = 0x5d;
+export const UNDERSCORE = 0x5f;
 
 export const NO_OCTETS: Uint8Array = new Uint8Array(0);
 

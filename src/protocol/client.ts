@@ -10,7 +10,8 @@ import { Turns, type Said } from "./outgoing.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
-import { newTransaction, writeCommand } from "./verbs.js";
+import { newTerms, newTransaction } from "./verbs.js";
+import { writeCommand } from "./write.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const HANDSHAKE = { type: "handshake" } as const;
@@ -18,7 +19,6 @@ const NOTHING: Wait = { for: "nothing", ms: Infinity };
 
 export class Client {
   readonly #settings: Settings;
-  readonly #lmtp: boolean;
   readonly #terms: Terms;
   readonly #conversation: Conversation<ClientQuestion>;
   readonly #input = new Input();
@@ -40,10 +40,9 @@ export class Client {
   #loss: Loss | undefined;
   #wait: Wait | undefined;
 
-  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false }: ClientOptions = {}) {
-    this.#settings = settings({ extensions, limits, lmtp });
-    this.#lmtp = lmtp;
-    this.#terms = { ...agreed(this.#settings, NO_OFFERS), hello: undefined, transaction: newTransaction(), secure: false, authenticated: false };
+  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}) {
+    this.#settings = settings({ extensions, limits, lmtp, leniencies });
+    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS));
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }
@@ -185,17 +184,15 @@ export class Client {
   }
 
   #endOfData(): EndOfData[] {
-    if (!this.#lmtp) return [{ type: "message" }];
+    if (!this.#settings.lmtp) return [{ type: "message" }];
     const last = this.#recipients.length - 1;
     return this.#recipients.map((recipient, index) => ({ type: index < last ? "delivery" : "message", recipient }));
   }
 
   #takeOutput(): Output | undefined {
-    if (this.#block !== undefined) {
-      const octets = this.#block;
-      this.#block = undefined;
-      if (octets.length > 0) return { type: "output", octets };
-    }
+    const octets = this.#block;
+    this.#block = undefined;
+    if (octets !== undefined && octets.length > 0) return { type: "output", octets };
     const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1; // RFC 2920 §3.1
     const { output, chunk } = this.#unsent.take(most - this.#sent);
     this.#block = chunk; // goes out next
@@ -233,7 +230,7 @@ export class Client {
     if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
     const to = this.#conversation.oldest!;
     const opens = to.type === "DATA" && reply.code < 400;
-    if (opens && (reply.code !== 354 || (this.#lmtp && this.#recipients.length === 0))) return this.#lose({ why: "unexpected reply" }); // §3.3; RFC 2033 §4.2: no reply to the message would follow
+    if (opens && (reply.code !== 354 || (this.#settings.lmtp && this.#recipients.length === 0))) return this.#lose({ why: "unexpected reply" }); // §3.3; RFC 2033 §4.2: no reply to the message would follow
     if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     this.#conversation.answer(reply.code);
     this.#wait = undefined;
@@ -260,8 +257,12 @@ export class Client {
         this.#spent.add("AUTH"); // RFC 4954 §4
         return this.#apply(this.#offers);
       case "RCPT":
-        this.#recipients.push(to);
-        return;
+        return void this.#recipients.push(to);
+      case "XCLIENT": // its reply was the greeting as well: nothing of before counts, but for TLS
+        this.#conversation.ask({ type: "connect" });
+        this.#conversation.answer(reply.code);
+        this.#spent.delete("AUTH");
+        return this.#apply(undefined);
       case "DATA":
         this.#encoder = encoder();
     }

@@ -1,10 +1,11 @@
 // RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
 
-import type { Hello, Mail, Parameters, ParameterValue, Rcpt } from "./command.js";
+import type { Forwarded, Hello, Mail, Parameters, ParameterValue, Rcpt } from "./command.js";
+import type { Leniency, Preset } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import type { Moves, State, Transitions } from "./state.js";
-import type { Scan } from "./syntax.js";
+import type { Scan } from "./scan.js";
 
 /** What is owed one reply: a command (its verb in upper case) or a question of the engine's own (lower case). */
 export interface Asked {
@@ -36,6 +37,8 @@ export interface Row<A extends Asked = Asked> {
   readonly within?: { readonly answer?: Milliseconds; readonly reply?: Milliseconds };
   /** It may be asked while another such is still owed its reply. */
   readonly commutes?: true;
+  /** It is for peers that are permitted to say it (`Terms.permitted` has the verb): any other is hung up on. */
+  readonly privileged?: true;
   /** Where an extension's verb is allowed; without it wherever a command is, changing nothing. */
   readonly in?: { readonly [S in State]?: Moves };
 }
@@ -88,7 +91,7 @@ export interface Grammar {
 
 /**
  * Bare CR and bare LF, against §2.3.8. In mail data: refused, made CRLF, or passed on as they are and reported; only CRLF.CRLF
- * ends it, ever. In a command: with "normalise" LF ends it as CRLF does, all else is refused.
+ * ends it, ever. In a command: with "normalise", or the leniency "bare-lf", LF ends it as CRLF does; all else is refused.
  */
 export const LINE_ENDINGS = ["refuse", "normalise", "pass"] as const;
 export type LineEndings = (typeof LINE_ENDINGS)[number];
@@ -100,8 +103,8 @@ export interface Settings {
   readonly grammar: Grammar;
   readonly limits: Limits;
   readonly lineEndings: LineEndings;
-  /** Without the leniencies of old: a space after "FROM:", a path without brackets, anything but a host after EHLO. */
-  readonly strict: boolean;
+  /** What is taken although the grammar has it otherwise. */
+  readonly leniencies: ReadonlySet<Leniency>;
   /** LMTP (RFC 2033): LHLO, and a final reply for each accepted recipient. */
   readonly lmtp: boolean;
   /** Nothing but hello, NOOP, QUIT and the like before TLS (RFC 3207 §4). */
@@ -117,7 +120,14 @@ export interface Terms extends Settings {
   secure: boolean;
   /** AUTH has succeeded (RFC 4954). */
   authenticated: boolean;
+  /** The verbs that not everybody may say, and this peer may: it is one of those that the application has named. */
+  readonly permitted: ReadonlySet<string>;
+  /** What the peer has told, with XFORWARD, of the client whose message comes next. */
+  forwarded: Forwarded | undefined;
 }
+
+/** What is known of the peer when a session begins. */
+export type PeerTerms = Partial<Readonly<Pick<Terms, "secure" | "permitted">>>;
 
 /** What was accepted so far of a mail transaction (§3.3). */
 export interface Transaction {
@@ -132,4 +142,6 @@ export interface ClientOptions {
   readonly limits?: Partial<Limits>;
   /** LMTP (RFC 2033): LHLO, and one final reply for each accepted recipient. */
   readonly lmtp?: boolean;
+  /** What may be written although the grammar has it otherwise: for a relay, that passes on what it let in. None if not given. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
 }

@@ -12,6 +12,7 @@ import { PIPELINING } from "./extensions/pipelining.js";
 import { SIZE } from "./extensions/size.js";
 import { SMTPUTF8 } from "./extensions/smtputf8.js";
 import { STARTTLS } from "./extensions/starttls.js";
+import { leniencies, type Leniency, type Preset } from "./leniency.js";
 import { LIMITS, type Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import { COMMAND_STATES, TRANSITIONS, type Moves, type State } from "./state.js";
@@ -28,20 +29,22 @@ export interface SettingsOptions {
   readonly extensions?: readonly Extension[];
   readonly limits?: Partial<Limits>;
   readonly lineEndings?: Settings["lineEndings"];
-  readonly strict?: boolean;
+  /** Presets and single names; "interoperable" if not given. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
   readonly lmtp?: boolean;
   readonly requireTls?: boolean;
 }
 
-/** Settings from options. Throws Error where the extensions cannot be composed. */
+/** Settings from options. Throws Error where the extensions cannot be composed, RangeError for a leniency that is none. */
 export function settings(options: SettingsOptions = {}): Settings {
   const limits = { ...LIMITS, ...options.limits };
+  const lineEndings = options.lineEndings ?? "refuse";
   return {
     hostname: options.hostname ?? "localhost",
     grammar: compose(options.extensions ?? DEFAULT_EXTENSIONS, limits, options.lmtp),
     limits,
-    lineEndings: options.lineEndings ?? "refuse",
-    strict: options.strict ?? false,
+    lineEndings,
+    leniencies: leniencies([...(options.leniencies ?? ["interoperable" as const]), ...(lineEndings === "normalise" ? ["bare-lf" as const] : [])]),
     lmtp: options.lmtp ?? false,
     requireTls: options.requireTls ?? false,
   };

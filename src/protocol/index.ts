@@ -6,10 +6,13 @@ export type {
   Abort, AbortReason, Answered, Body, ClientQuestion, ClientStep, Connect, EndOfData, Handshake, Irregularity, Loss, Message, Output, Question, Step, Wait,
 } from "./step.js";
 export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, sizeOffered, type Offers, type SettingsOptions } from "./grammar.js";
-export { badSyntax, formatCommand, formatParameters, isHost, parameterTexts } from "./verbs.js";
+export { badSyntax, formatParameters, isHost, parameterTexts } from "./verbs.js";
+export { formatCommand } from "./write.js";
 export type {
-  Auth, Bdat, ChallengeResponse, Command, Etrn, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
+  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls,
+  WithString, XClient, XForward,
 } from "./command.js";
+export { TEMPORARILY_UNAVAILABLE, UNAVAILABLE } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { auth, AUTH, type Mechanisms } from "./extensions/auth.js";
@@ -32,10 +35,15 @@ export { parseServerLimits, SERVER_LIMITS, serverLimits, type ServerLimits } fro
 export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
 export { STARTTLS } from "./extensions/starttls.js";
+export { XCLIENT } from "./extensions/xclient.js";
+export { XFORWARD, xforwards } from "./extensions/xforward.js";
+export { forwardable } from "./forwarding.js";
+export { leniencies, LENIENCIES, PRESETS, type Leniency, type Preset } from "./leniency.js";
 export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";
 export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";
 export { Conversation, TRANSITIONS, type Moves, type State, type Transitions } from "./state.js";
 export { formatXtext, parseSubmitter, parseXtext } from "./xtext.js";
-export { formatMailbox, formatPath, forwardPath, mailbox, reversePath, type Path, type Scan } from "./syntax.js";
+export type { Scan } from "./scan.js";
+export { formatMailbox, formatPath, forwardPath, mailbox, reversePath, type Path } from "./syntax.js";
 export { decoder, encoder, endOfData, stuff, unstuff, type Decoder, type Encoder, type Unstuffed } from "./data.js";

@@ -68,6 +68,11 @@ export class Input {
     this.release();
   }
 
+  /** Of the line found: not LF alone. */
+  get lineEndsInCrlf(): boolean {
+    return this.line[this.lineTo - 2] === CR;
+  }
+
   dropLine(): void {
     this.#found = "dry";
     this.line = NO_OCTETS;

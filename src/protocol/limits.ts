@@ -35,6 +35,8 @@ export interface Limits {
   readonly messageMs: number;
   /** For the TLS handshake behind STARTTLS: no human being has a part in it. */
   readonly handshakeMs: number;
+  /** For the header of the PROXY protocol, the first that a proxy sends: a segment that is lost comes again after three seconds at the latest. */
+  readonly proxyHeaderMs: number;
   /** At a shutdown, for the client of a message just finished to say QUIT. */
   readonly partingMs: number;
   /** For the application to answer a command: the client gives up after five minutes (§4.5.3.2.2, §4.5.3.2.3). */
@@ -75,6 +77,7 @@ export const LIMITS: Limits = {
   dataBlockMs: 180_000,
   messageMs: 3_600_000,
   handshakeMs: 30_000,
+  proxyHeaderMs: 5_000,
   partingMs: 2_000,
   answerMs: 270_000,
   dataAnswerMs: 100_000,

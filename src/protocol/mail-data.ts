@@ -1,9 +1,10 @@
 // One message while it is read: what is wanted of it, what is wrong with it, and the value that tells of it at its end.
 
-import { announcesUtf8, type Bdat, type Mail } from "./command.js";
+import { announcesUtf8, type Bdat, type Hello, type Mail, type Rcpt } from "./command.js";
 import { decoder, unstuff, type Decoder } from "./data.js";
 import type { Settings, Terms } from "./extension.js";
 import type { Input } from "./input.js";
+import { LENIENCIES } from "./leniency.js";
 import { REPLIES, type Reply } from "./reply.js";
 import type { Irregularity, Message, Wait } from "./step.js";
 
@@ -82,7 +83,8 @@ export class MailData {
   }
 
   message({ hello, transaction: { mail, recipients } }: Terms): Message {
-    return { type: "message", hello: hello!, mail, recipients, size: this.#size, irregularities: irregularities(this.#decoder, mail) };
+    const all = [...letPass([hello!, mail, ...recipients]), ...irregularities(this.#decoder, mail)];
+    return { type: "message", hello: hello!, mail, recipients, size: this.#size, irregularities: all };
   }
 
   /** Octets above what is taken (RFC 1870 §6.3). */
@@ -94,6 +96,12 @@ export class MailData {
   #badEnding(): boolean {
     return this.#settings.lineEndings === "refuse" && this.#decoder.bareCr + this.#decoder.bareLf > 0;
   }
+}
+
+/** What was let pass in the commands. */
+function letPass(commands: readonly (Hello | Mail | Rcpt)[]): readonly Irregularity[] {
+  const names = commands.flatMap(({ leniencies = [] }) => leniencies);
+  return [...new Set(names)].map((name) => ({ ...LENIENCIES[name], count: names.filter((each) => each === name).length }));
 }
 
 function irregularities({ lineOctets, longLines, bareCr, bareLf, bits }: Decoder, mail: Mail): readonly Irregularity[] {

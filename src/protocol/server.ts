@@ -3,15 +3,16 @@
 
 import { Answering, type Owed } from "./answering.js";
 import type { Bdat, ChallengeResponse, Command } from "./command.js";
-import type { Row, Settings } from "./extension.js";
+import type { PeerTerms, Row, Settings } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
 import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
-import { Scan, verb } from "./syntax.js";
-import { CANCEL } from "./verbs.js";
+import { Scan } from "./scan.js";
+import { verb } from "./syntax.js";
+import { CANCEL, OTHER_PROTOCOLS } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
@@ -30,9 +31,9 @@ export class Server extends Answering {
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
 
-  /** `secure`: under TLS from the first octet on (RFC 8314). */
-  constructor(settings: Settings = defaultSettings(), { secure = false } = {}) {
-    super(settings, secure);
+  /** `secure`: under TLS from the first octet on (RFC 8314). `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
+  constructor(settings: Settings = defaultSettings(), peer: PeerTerms = {}) {
+    super(settings, peer);
   }
 
   /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
@@ -126,16 +127,18 @@ export class Server extends Answering {
   }
 
   #readLine(): Step | undefined {
-    const { grammar, lineEndings } = this.terms;
+    const { grammar, leniencies } = this.terms;
     const dry = this.conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
-    const found = this.#input.findLine(grammar.longestLine, lineEndings === "normalise");
+    const found = this.#input.findLine(grammar.longestLine, leniencies.has("bare-lf"));
     if (found === "dry") return dry;
 
-    const scan = new Scan(this.#input.line, this.#input.lineFrom);
+    const scan = new Scan(this.#input.line, this.#input.lineFrom, leniencies);
+    if (!this.#input.lineEndsInCrlf) scan.lenient("bare-lf");
     const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
     if (OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
+    if (row?.privileged === true && !this.terms.permitted.has(name)) return this.hangUp("4.7.0", `You may not say ${name}`, `${name}_README`, "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const problem = this.#problem(found, name, row);
     const parsed = name === "BDAT" || problem === undefined ? row!.parse!(scan, this.terms) : problem;
@@ -144,7 +147,8 @@ export class Server extends Answering {
     this.waiting = undefined;
     if (name === "BDAT") return this.#beginChunk(parsed as Bdat | Reply, problem);
     if (name === "response") return this.#readResponse(parsed as ChallengeResponse | Reply);
-    return isReply(parsed) ? this.refuseCommand(parsed, row) : this.ask(parsed as Command);
+    if (isReply(parsed)) return this.refuseCommand(parsed, row);
+    return this.ask((scan.used.length === 0 ? parsed : { ...parsed, leniencies: scan.used }) as Command);
   }
 
   /** Whatever refuses the answer to a challenge ends the exchange (RFC 4954 §4). */
@@ -252,6 +256,7 @@ export class Server extends Answering {
       this.#handshake = { type: "handshake", dropped: this.#input.begun };
       this.#input.clear();
     }
+    if (this.state === "connect") return true; // the greeting comes anew, and is the reply
     if (asked.type !== "DATA" || this.state === "closed") return false;
     const chunk = this.#chunk;
     if (given.code < 400) this.#data = new MailData(this.terms, this.terms.transaction.mail, chunk);
@@ -288,9 +293,3 @@ const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([
   [REPLIES.messageTooBig, "too big"],
   [REPLIES.bareInData, "bare CR or LF"],
 ]);
-
-/**
- * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
- * of the machine it is shown on): such a client is hung up on at once.
- */
-const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);

@@ -14,7 +14,7 @@ export interface Message {
   readonly recipients: readonly Rcpt[];
   /** Octets, dots unstuffed, the last CRLF included (RFC 1870 §5). */
   readonly size: number;
-  /** What was not as the RFC has it, and was passed on. */
+  /** What was not as the RFC has it, and was let pass: in the commands, and in the data. */
   readonly irregularities: readonly Irregularity[];
 }
 export interface Irregularity {

@@ -6,75 +6,14 @@
 // allowed is asked where the command is put together (verbs.ts), whether they are UTF-8 when they become text.
 
 import {
-  AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, CR, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG,
-  HTAB, HYPHEN, LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, LF, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, SP, textOf,
+  AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG, HTAB,
+  HYPHEN, LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, SP, textOf, UNDERSCORE,
 } from "./bytes.js";
-
-export const FAIL = -1;
-export type Rule = (octets: Uint8Array, at: number) => number;
-
-/** A command line being read: its octets, CRLF included, and how far the parser has come. */
-export class Scan {
-  readonly octets: Uint8Array;
-  at: number;
-
-  constructor(octets: Uint8Array, at: number) {
-    this.octets = octets;
-    this.at = at;
-  }
-
-  /** The next octet. */
-  get octet(): number {
-    return this.octets[this.at]!;
-  }
-
-  get atEnd(): boolean {
-    return this.octet === CR || this.octet === LF;
-  }
-
-  /** Passes over one octet, if it is this one. */
-  skip(octet: number): boolean {
-    if (this.octet !== octet) return false;
-    this.at += 1;
-    return true;
-  }
-
-  /** Passes over spaces; says whether there was one. */
-  skipSpaces(): boolean {
-    const from = this.at;
-    while (this.octet === SP || this.octet === HTAB) this.at += 1;
-    return this.at > from;
-  }
-
-  /** Passes over a word, in any case (§2.4). Write it in upper case. */
-  skipWord(word: string): boolean {
-    for (let index = 0; index < word.length; index++) {
-      const octet = this.octets[this.at + index]!;
-      const upper = octet >= 0x61 && octet <= 0x7a ? octet - 0x20 : octet;
-      if (upper !== word.charCodeAt(index)) return false;
-    }
-    this.at += word.length;
-    return true;
-  }
-
-  /** The text that a rule matches here; undefined, and nothing passed, where it does not match or is not UTF-8. */
-  take(rule: Rule): string | undefined {
-    const to = rule(this.octets, this.at);
-    const text = to === FAIL ? undefined : textOf(this.octets, this.at, to);
-    if (text !== undefined) this.at = to;
-    return text;
-  }
-
-  /** What is left of the line, without the white space around it; undefined where it holds controls or is not UTF-8. */
-  rest(): string | undefined {
-    this.skipSpaces();
-    return this.take(line)?.trimEnd();
-  }
-}
+import { FAIL, Scan, span, type Rule } from "./scan.js";
 
 /**
  * A mailbox with its source route. `localPart` is as it was written, quotes included; `domain` may be an address literal, and is
- * empty for <Postmaster> alone.
+ * empty for <Postmaster> alone, unless a leniency lets other addresses go without one.
  */
 export interface Path {
   readonly sourceRoute: readonly string[];
@@ -128,9 +67,15 @@ function adl(scan: Scan): string[] | undefined {
 
 /** Mailbox = Local-part "@" ( Domain / address-literal ) */
 export function mailbox(scan: Scan, sourceRoute: readonly string[] = []): Path | undefined {
-  const localPart = scan.take(localPartRule);
-  if (localPart === undefined || !scan.skip(AT_SIGN)) return undefined;
-  const domain = scan.take(host);
+  const localPart = scan.take(localPartRule) ?? (scan.lenient("dots-in-local-part") ? scan.take(atomsAndDots) : undefined);
+  if (localPart === undefined) return undefined;
+  if (!scan.skip(AT_SIGN)) return sourceRoute.length === 0 && scan.lenient("address-without-domain") ? { sourceRoute, localPart, domain: "" } : undefined;
+  const from = scan.at;
+  let domain = scan.take(host);
+  if (scan.octet === UNDERSCORE && scan.lenient("underscore-in-domain")) {
+    scan.at = from;
+    domain = scan.take(looseDomain);
+  }
   return domain === undefined ? undefined : { sourceRoute, localPart, domain };
 }
 
@@ -159,6 +104,13 @@ const dotString: Rule = (octets, at) => {
   return at - 1;
 };
 
+/** A leniency: 1*( atext / "." ), as some mailbox names of old are */
+const atomsAndDots: Rule = (octets, at) => {
+  const from = at;
+  while (octets[at] === DOT || (CLASSES[octets[at]!]! & ATEXT) !== 0) at += 1;
+  return at > from ? at : FAIL;
+};
+
 /** Behind its first DQUOTE: Quoted-string = DQUOTE *QcontentSMTP DQUOTE, QcontentSMTP = qtextSMTP / "\" %d32-126 */
 const quotedString: Rule = (octets, at) => {
   let to = span(QTEXT, octets, at);
@@ -181,6 +133,17 @@ const subDomain: Rule = (octets, at) => {
   if ((CLASSES[octets[at]!]! & LET_DIG) === 0) return FAIL;
   const to = span(LDH, octets, at);
   return octets[to - 1] === HYPHEN ? FAIL : to;
+};
+
+/** A leniency: labels of 1*( LDH / "_" ) */
+const looseDomain: Rule = (octets, at) => {
+  do {
+    const from = at;
+    while (octets[at] === UNDERSCORE || (CLASSES[octets[at]!]! & LDH) !== 0) at += 1;
+    if (at === from) return FAIL;
+    at += 1;
+  } while (octets[at - 1] === DOT);
+  return at - 1;
 };
 
 /** esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-") */
@@ -283,15 +246,3 @@ const asciiLdh: Rule = (octets, at) => {
   while ((CLASSES[octets[at]!]! & (LDH | NON_ASCII)) === LDH) at += 1;
   return at > from ? at : FAIL;
 };
-
-/** Printable octets, non-ASCII ones, spaces and tabs, up to the line's end. */
-const line: Rule = (octets, at) => {
-  while ((CLASSES[octets[at]!]! & (PRINTABLE | NON_ASCII)) !== 0 || octets[at] === SP || octets[at] === HTAB) at += 1;
-  return octets[at] === CR || octets[at] === LF ? at : FAIL;
-};
-
-/** The position of the first octet that is not in a class. */
-function span(bit: number, octets: Uint8Array, at: number): number {
-  while ((CLASSES[octets[at]!]! & bit) !== 0) at += 1;
-  return at;
-}

@@ -1,17 +1,18 @@
 // The verbs of RFC 5321 (§4.1.1), each one row: how it is read and written, what is answered. Extensions add rows of the same shape.
 
 import { COLON, EQUALS, isAscii, isBase64, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
-import {
-  announcesUtf8, type Bdat, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type Request, type WithString,
-} from "./command.js";
-import type { Grammar, Parameter, Row, Terms, Transaction } from "./extension.js";
+import { announcesUtf8, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type WithString } from "./command.js";
+import type { Parameter, PeerTerms, Row, Settings, Terms, Transaction } from "./extension.js";
+import type { Leniency } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
-import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, Scan, verb, word, type Path } from "./syntax.js";
+import { Scan } from "./scan.js";
+import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path } from "./syntax.js";
 
-/** DATA, RSET, QUIT, STARTTLS: an argument is a 501 (§4.3.2). */
-export function withoutArgument<T extends string>(type: T, ok: Row<{ readonly type: T }>["ok"]): { parse: NonNullable<Row<{ readonly type: T }>["parse"]> } & Row<{ readonly type: T }> {
-  return { syntax: type, parse: (scan) => (atEnd(scan) ? { type } : badSyntax(type)), format: () => type, ok };
+/** DATA, RSET, QUIT, STARTTLS: an argument is a 501 (§4.3.2), unless that is let pass. */
+export function withoutArgument<T extends string>(type: T, ok: Row<{ readonly type: T }>["ok"], leniency?: Leniency): { parse: NonNullable<Row<{ readonly type: T }>["parse"]> } & Row<{ readonly type: T }> {
+  const letPass = (scan: Scan): boolean => leniency !== undefined && scan.lenient(leniency);
+  return { syntax: type, parse: (scan) => (atEnd(scan) || letPass(scan) ? { type } : badSyntax(type)), format: () => type, ok };
 }
 
 /** NOOP, VRFY, EXPN, HELP: a string. The grammar's String is an Atom or quoted; people write addresses there (§3.5.1), so any text will do. */
@@ -37,17 +38,15 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
     syntax: `${type} hostname`,
     endsGroup: true,
     noEnhancedCode: true,
-    parse: (scan, { strict, limits }) => {
-      const name = scan.skipSpaces() ? (strict ? hostAlone(scan) : hostOrWord(scan)) : undefined;
+    parse: (scan, { limits }) => {
+      const name = scan.skipSpaces() ? helloName(scan) : undefined;
       const fit = name !== undefined && isAscii(name) && name.length <= limits.domainOctets;
       return fit ? { type, domain: name } : badSyntax(`${type} hostname`);
     },
     format: (command) => `${type} ${command.domain}`,
     ok: (_, terms) => complete(WELCOME, terms),
     complete,
-    agree: (terms, command) => {
-      terms.hello = command;
-    },
+    agree: (terms, command) => void Object.assign(terms, { hello: command, forwarded: undefined }),
   };
 }
 
@@ -70,24 +69,26 @@ export const COMMANDS = {
   MAIL: {
     syntax: MAIL_SYNTAX,
     parse: (scan, terms) => {
-      const from = pathAfter(scan, terms, "FROM", reversePath);
+      const from = pathAfter(scan, "FROM", reversePath);
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
-      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
+      const { forwarded } = terms;
+      const mail: Mail = forwarded === undefined ? { type: "MAIL", reversePath: from, parameters: given } : { type: "MAIL", reversePath: from, parameters: given, forwarded };
       return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.mail) ?? REPLIES.senderOk,
     agree: (terms, command) => {
       terms.transaction = newTransaction(command);
+      terms.forwarded = undefined; // it was told of this message alone
     },
   } satisfies Row<Mail>,
   RCPT: {
     syntax: RCPT_SYNTAX,
     commutes: true,
     parse: (scan, terms) => {
-      const to = pathAfter(scan, terms, "TO", forwardPath);
+      const to = pathAfter(scan, "TO", forwardPath);
       if (to === undefined) return badSyntax(RCPT_SYNTAX, "5.1.3");
       const given = parameters(scan, terms, terms.grammar.rcpt);
       if (isReply(given)) return given;
@@ -106,9 +107,9 @@ export const COMMANDS = {
     endsGroup: true,
     within: { answer: "dataAnswerMs", reply: "dataReplyMs" },
   },
-  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "rsetReplyMs" } },
+  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), agree: (terms) => void (terms.forwarded = undefined), within: { reply: "rsetReplyMs" } },
   QUIT: {
-    ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10")),
+    ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10"), "quit-argument"),
     endsGroup: true,
     within: { reply: "quitReplyMs" },
   },
@@ -145,42 +146,26 @@ export const CANCEL = "*";
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
 
+/**
+ * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
+ * of the machine it is shown on): such a client is hung up on at once.
+ */
+export const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);
+
 /** What a transaction begins with (§4.1.1.2). */
-export function newTransaction(mail = NO_MAIL): Transaction {
+export function newTransaction(mail: Mail): Transaction {
   return { mail, recipients: [] };
 }
 
-/** Writes a command as the other end reads it, without CRLF. Throws RangeError for a verb that the grammar does not have. */
-export function formatCommand(command: Request | Bdat, grammar: Grammar): string {
-  const format = grammar.rows.get(command.type)?.format;
-  if (format === undefined) throw new RangeError(`${command.type} is not offered`);
-  return format(command);
+/** While none is open; nobody can be added to it. */
+export const NO_TRANSACTION: Transaction = { mail: NO_MAIL, recipients: Object.freeze<Rcpt[]>([]) as Rcpt[] };
+
+/** What a session begins with. Field by field: copied in one go, each would be of a shape of its own, which is slow and large. */
+export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
+  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, authenticated: false, permitted, forwarded: undefined };
 }
 
-/**
- * Writes a command for the wire, CRLF included. It has to read back as the same under these terms, so that no argument can hold
- * a second one, nor anything that was not agreed on. Throws RangeError otherwise.
- */
-export function writeCommand(command: Request | Bdat, terms: Terms): string {
-  const { grammar, limits } = terms;
-  const text = formatCommand(command, grammar);
-  if (/[\x00-\x1f\x7f]/.test(text)) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
-  const line = octetsOf(`${text}\r\n`);
-  if (line.length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
-  const scan = new Scan(line, 0);
-  if (command.type !== "response") verb(scan);
-  const read = grammar.rows.get(command.type)!.parse?.(scan, terms) ?? command;
-  if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
-  if (!same(read, command)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);
-  return `${text}\r\n`;
-}
-
-/** Whether two plain values are equal. */
-function same(one: unknown, other: unknown): boolean {
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return one === other;
-  const entries = Object.entries(one);
-  return entries.length === Object.keys(other).length && entries.every(([name, value]) => same(value, (other as Record<string, unknown>)[name]));
-}
+const NO_VERBS: ReadonlySet<string> = new Set();
 
 /** Writes the parameters of MAIL or RCPT, each with a space in front. */
 export function formatParameters(given: Parameters): string {
@@ -218,14 +203,16 @@ export function isHost(text: string): boolean {
   return !/[\r\n]/.test(text) && hostAlone(new Scan(octetsOf(`${text}\r\n`), 0)) === text;
 }
 
-/** A leniency: a program that knows no name of its own says something else, or says more (§4.1.1.1 tells of that). */
-function hostOrWord(scan: Scan): string | undefined {
+/** A program that knows no name of its own says something else, or says more (§4.1.1.1 tells of that). */
+function helloName(scan: Scan): string | undefined {
   const from = scan.at;
-  const name = scan.take(host);
-  if (name !== undefined && delimited(scan)) return name;
-  scan.at = from;
-  const other = scan.take(word);
-  return delimited(scan) ? other : undefined;
+  let name = scan.take(host);
+  if (name === undefined || !delimited(scan)) {
+    scan.at = from;
+    name = scan.lenient("hello-name") ? scan.take(word) : undefined;
+    if (!delimited(scan)) return undefined;
+  }
+  return scan.atEnd || scan.lenient("hello-more") ? name : undefined;
 }
 
 /** Domain [ SP ehlo-greet ]: the host's name, and what the application says to it. */
@@ -240,10 +227,10 @@ function offers(terms: Terms): string[] {
 }
 
 /** SP "FROM:" path, and the end of the line or SP behind it. */
-function pathAfter<P>(scan: Scan, { strict }: Terms, preposition: string, rule: (scan: Scan) => P | undefined): P | Path | undefined {
+function pathAfter<P>(scan: Scan, preposition: string, rule: (scan: Scan) => P | undefined): P | Path | undefined {
   if (!scan.skipSpaces() || !scan.skipWord(preposition) || !scan.skip(COLON)) return undefined;
-  if (!strict) scan.skipSpaces();
-  const found = scan.octet === LESS_THAN || strict ? rule(scan) : mailbox(scan);
+  if (scan.skipSpaces() && !scan.lenient("space-after-colon")) return undefined;
+  const found = scan.octet !== LESS_THAN && scan.lenient("path-without-brackets") ? mailbox(scan) : rule(scan);
   return delimited(scan) ? found : undefined;
 }
 

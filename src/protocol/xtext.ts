@@ -1,7 +1,8 @@
 // xtext: how a parameter's value holds what cannot stand in one. RFC 3461 §4; for AUTH= RFC 4954 §5, §8.
 
 import { octetsOf, utf8Of } from "./bytes.js";
-import { mailbox, Scan, type Path } from "./syntax.js";
+import { Scan } from "./scan.js";
+import { mailbox, type Path } from "./syntax.js";
 
 /** xtext = *( xchar / hexchar ), xchar = %d33-126 but "+" and "=", hexchar = "+" and two digits, in upper case */
 const XTEXT = /^(?:[!-*,-<>-~]|\+[0-9A-F]{2})*$/;

@@ -9,7 +9,7 @@ import { PostfixMaps } from "./mailman/maps.js";
 import { Mixed, type Post } from "./mailman/mixed.js";
 import { Rest } from "./mailman/rest.js";
 import { PureProxy, type Patience, type PureProxyOptions } from "./pure-proxy.js";
-import { RELAYING_DENIED } from "./relaying.js";
+import { isPostmaster, RELAYING_DENIED } from "./relaying.js";
 
 export interface MailmanProxyOptions extends PureProxyOptions {
   /** Mailman's configuration: "/etc/mailman3/mailman.cfg" if not given. It tells where Mailman listens and how its lists are known. */
@@ -65,7 +65,7 @@ export class MailmanProxy extends PureProxy {
   protected override async begin(peer: Peer, mail: Mail): Promise<Passage> {
     return new Mixed(mail, this.#post, {
       find: (path) => this.#find(path),
-      admits: (path) => (path.domain === "" || super.admits(peer, path) ? undefined : RELAYING_DENIED), // §4.5.1: "Postmaster" of a server that takes mail
+      admits: (path) => ((path.domain === "" && isPostmaster(path.localPart)) || super.admits(peer, path) ? undefined : RELAYING_DENIED), // §4.5.1: "Postmaster" of a server that takes mail
       relay: (gone) => super.begin(peer, mail, gone),
     });
   }

@@ -2,9 +2,10 @@
 // a hundred times its size.
 
 const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
 
 export class Octets {
-  #room = new Uint8Array(0);
+  #room = NOTHING;
   #length = 0;
 
   append(piece: Uint8Array): void {
@@ -27,7 +28,7 @@ export class Octets {
   /** All of it, and begins anew. */
   take(): Uint8Array {
     const octets = this.#room.subarray(0, this.#length);
-    this.#room = new Uint8Array(0);
+    this.#room = NOTHING;
     this.#length = 0;
     return octets;
   }

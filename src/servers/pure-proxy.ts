@@ -4,7 +4,7 @@
 import { BINARYMIME, relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
 import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
 import { Fields } from "./fields.js";
-import { receivedLine, type Passed } from "./received.js";
+import { forwardedFrom, receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
 
@@ -85,8 +85,8 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath } = command;
-        passage = await this.begin(peer, { ...command, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
+        const { reversePath, forwarded = forwardedFrom(peer, { hello, mail, secure, lmtp: this.settings.lmtp }) } = command;
+        passage = await this.begin(peer, { ...command, forwarded, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
       },
@@ -115,8 +115,8 @@ export class PureProxy extends SMTPServer {
   }
 
   /** Opens what a client's MAIL asks for. `gone`: nobody waits for it any more. */
-  protected begin(_peer: Peer, mail: Mail, gone: Signal): Promise<Passage> {
-    return this.#upstream.begin(mail, gone);
+  protected begin(peer: Peer, mail: Mail, gone: Signal): Promise<Passage> {
+    return this.#upstream.begin(mail, gone, peer);
   }
 
   /** Whether a client may send there; without a path: anywhere. */
@@ -133,6 +133,7 @@ export class PureProxy extends SMTPServer {
       const way = new Upstream(nextHops, {
         hostname: this.settings.hostname,
         extensions: this.options.extensions ?? [],
+        leniencies: this.settings.leniencies,
         beginMs: answerMs * begin,
         log: (line) => this.log(line),
         ...options,
@@ -172,9 +173,8 @@ export class PureProxy extends SMTPServer {
       await this.close();
       throw new Error("the next hop is this server itself");
     }
-    if (this.#relaying.onlyThisHost && !this.#addresses.every(isLoopback)) {
-      this.log("listening for all hosts, but only clients on this one may relay; --allow CIDR or --relay-domain DOMAIN opens it");
-    }
+    const others = this.options.proxyProtocol !== undefined ? "proxies, but none of their clients" : this.#addresses.every(isLoopback) ? undefined : "all hosts, but only clients on this one";
+    if (this.#relaying.onlyThisHost && others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
     return this.#addresses;
   }
 }

@@ -1,8 +1,7 @@
 // Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.9).
 
-import { BlockList, isIP } from "node:net";
 import { reply, type Path } from "../protocol/index.js";
-import { isLoopback, type Peer } from "../transport/index.js";
+import { isOnThisHost, Networks, type Peer } from "../transport/index.js";
 
 export interface RelayingOptions {
   /** Networks whose clients may relay, besides this host's own: "192.0.2.0/24", "2001:db8::/32", "192.0.2.7". */
@@ -13,23 +12,30 @@ export interface RelayingOptions {
 
 export const RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2");
 
+/** §4.5.1: the one address that goes without a domain. */
+export function isPostmaster(localPart: string): boolean {
+  return localPart.toLowerCase() === "postmaster";
+}
+
 export class Relaying {
-  readonly #networks = new BlockList();
+  readonly #networks: Networks;
   readonly #domains: readonly string[];
   /** Nothing was opened: only clients on this host may relay. */
   readonly onlyThisHost: boolean;
 
   /** Throws RangeError for what is no network. */
   constructor({ allow = [], relayDomains = [] }: RelayingOptions) {
-    for (const network of allow) this.#allow(network);
+    this.#networks = new Networks(allow);
     this.#domains = relayDomains.map((domain) => domain.toLowerCase());
     this.onlyThisHost = allow.length === 0 && relayDomains.length === 0;
   }
 
-  /** Whether a client may relay to anywhere: also one who has logged in. One on a unix socket has been let in by the file system. */
-  trusts({ address, port, user }: Peer): boolean {
-    const version = isIP(address);
-    return user !== undefined || version === 0 || isLoopback([address, port]) || this.#networks.check(address, version === 6 ? "ipv6" : "ipv4");
+  /**
+   * Whether a client may relay to anywhere: also one who has logged in. One on a unix socket has been let in by the file system. Whoever comes
+   * through a proxy is not on this host for his address, and in no network where the proxy did not tell it.
+   */
+  trusts(peer: Peer): boolean {
+    return peer.user !== undefined || isOnThisHost(peer) || (peer.proxied !== "unknown" && this.#networks.has(peer.address));
   }
 
   /**
@@ -37,19 +43,9 @@ export class Relaying {
    * trusts us, might follow it. §4.5.1: "Postmaster" alone, once anything is opened.
    */
   isRelayDomain({ localPart, domain }: Path): boolean {
-    if (domain === "") return !this.onlyThisHost;
+    if (domain === "") return !this.onlyThisHost && isPostmaster(localPart);
     if (/[@%!]/.test(localPart)) return false;
     const name = domain.toLowerCase();
     return this.#domains.some((each) => (each.startsWith(".") ? name.endsWith(each) : name === each));
-  }
-
-  /** An address and, behind a slash, how many of its bits count; or an address alone. */
-  #allow(network: string): void {
-    const [address = "", bits, ...rest] = network.split("/");
-    const version = isIP(address);
-    const most = version === 6 ? 128 : 32;
-    const prefix = bits === undefined ? most : /^\d{1,3}$/.test(bits) ? Number(bits) : Infinity;
-    if (version === 0 || prefix > most || rest.length > 0) throw new RangeError(`"${network}" is no network`);
-    this.#networks.addSubnet(address, prefix, version === 6 ? "ipv6" : "ipv4");
   }
 }

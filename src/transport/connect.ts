@@ -1,12 +1,14 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { CLIENT_EXTENSIONS, type Extension, type Limits, type Mail, type Offers, type Reply } from "../protocol/index.js";
+import { CLIENT_EXTENSIONS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
+import { announcementOf } from "./announced.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions } from "./link.js";
 import { isExchange, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
+import type { Peer } from "./strategy.js";
 import type { TlsOptions } from "./tls.js";
 import { fitting, notOffered, Transaction } from "./transaction.js";
 import { forNow, trouble, TROUBLES } from "./trouble.js";
@@ -16,8 +18,14 @@ export interface UpstreamOptions extends IntroductionOptions {
   /** TLS from the first octet on (RFC 8314); STARTTLS is not asked for then. */
   readonly implicitTls?: boolean;
   readonly tls?: TlsOptions;
+  /** Each connection begins with the header of the PROXY protocol, in this version, and tells of one client: none is kept for another. */
+  readonly proxyProtocol?: 1 | 2;
+  /** What may be written although the grammar has it otherwise: for a relay, that passes on what it let in. */
+  readonly leniencies?: Iterable<Preset | Leniency>;
   /** Extensions of the application's own, to be made use of where they are offered. */
   readonly extensions?: readonly Extension[];
+  /** Tells, with XFORWARD where it is offered, where a message came from: what MAIL has as `forwarded`. */
+  readonly xforward?: boolean;
   readonly limits?: Partial<Limits>;
   /** For a connection, and for a handshake, in milliseconds. 30,000 if not given. */
   readonly connectMs?: number;
@@ -36,7 +44,7 @@ export interface UpstreamOptions extends IntroductionOptions {
   readonly isOurs?: (address: Address) => boolean;
   /** For the operator: a connection failed. One line, fit for a terminal. */
   readonly log?: (line: string) => void;
-  /** Sees all octets as they come and go, but for credentials. */
+  /** Sees all octets of SMTP as they come and go, but for credentials. */
   readonly trace?: LinkOptions["trace"];
 }
 
@@ -69,7 +77,7 @@ export class Upstream {
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
-    this.#known = [...new Map([...CLIENT_EXTENSIONS, ...(options.extensions ?? [])].map((each) => [each.keyword, each])).values()]; // one of the application's own goes before ours
+    this.#known = [...new Map([...CLIENT_EXTENSIONS, ...(options.xforward === true ? [XFORWARD] : []), ...(options.extensions ?? [])].map((each) => [each.keyword, each])).values()]; // one of the application's own goes before ours
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */
@@ -79,13 +87,13 @@ export class Upstream {
     return inTime(OFFERS_MS, undefined, () => this.#askingForOffers!);
   }
 
-  /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. */
-  begin(mail: Mail, ...stop: readonly Signal[]): Promise<Transaction> {
+  /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. `client`: on whose behalf, where the next hop is told (`proxyProtocol`). */
+  begin(mail: Mail, stop?: Signal, client?: Peer): Promise<Transaction> {
     return inTime(this.#options.beginMs, new Transaction(TROUBLES.notReached), async (givenUp) => {
       const idle = this.#takeIdle();
       const again = idle && (await this.#beginAgain(idle, mail, givenUp));
-      return again ?? this.#beginAfresh(mail, givenUp);
-    }, [...stop, this.#closing]);
+      return again ?? this.#beginAfresh(mail, givenUp, client);
+    }, stop === undefined ? [this.#closing] : [stop, this.#closing]);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
@@ -120,13 +128,15 @@ export class Upstream {
     return undefined;
   }
 
-  async #beginAfresh(mail: Mail, givenUp: Signal): Promise<Transaction> {
-    const link = await this.#connect(givenUp);
+  async #beginAfresh(mail: Mail, givenUp: Signal, client?: Peer): Promise<Transaction> {
+    const link = await this.#connect(givenUp, client);
     return link instanceof Link ? this.#opened(link, await this.#mail(link, mail)) : new Transaction(link);
   }
 
   async #mail(link: Link, mail: Mail): Promise<Reply> {
+    const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
+      for (const told of xforwards(mail.forwarded ?? {}, offered ?? "")) void link.ask(told); // a refusal costs a line in a log at the most
       return await link.ask(fitting(mail, "mail", this.#known, link.offers));
     } catch (error) {
       return notOffered(error);
@@ -142,7 +152,7 @@ export class Upstream {
   }
 
   /** Goes through the next hops, and through the addresses of each, until one is ready to take mail. */
-  async #connect(givenUp: Signal): Promise<Link | Reply> {
+  async #connect(givenUp: Signal, client?: Peer): Promise<Link | Reply> {
     let failure: Reply = TROUBLES.noNextHop;
     for (const hop of this.#nextHops) {
       const targets = await targetsOf(hop, { ...this.#options, stop: givenUp });
@@ -152,7 +162,7 @@ export class Upstream {
       }
       for (const target of targets) {
         if (givenUp.aborted) return TROUBLES.notReached;
-        const link = await this.#introduced(target, givenUp);
+        const link = await this.#introduced(target, givenUp, client);
         if (link instanceof Link) return link;
         this.#report(target.address, (failure = link));
       }
@@ -161,11 +171,12 @@ export class Upstream {
   }
 
   /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
-  async #introduced(target: Target, givenUp: Signal): Promise<Link | Reply> {
-    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, connectMs, introduceMs, most, trace } = this.#options;
+  async #introduced(target: Target, givenUp: Signal, client?: Peer): Promise<Link | Reply> {
+    const { implicitTls = false, lmtp = false, tls = {}, limits = {}, leniencies = [], proxyProtocol, connectMs, introduceMs, most, trace } = this.#options;
     if (this.#links >= most) return TROUBLES.tooMany;
     this.#links += 1;
-    const link = new Link(target, { client: { extensions: this.#known, limits, lmtp }, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
+    const announcement = proxyProtocol && announcementOf(proxyProtocol, client);
+    const link = new Link(target, { announcement, client: { extensions: this.#known, limits, lmtp, leniencies }, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
     const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options), [givenUp]).catch(unwritable);
     if (refusal !== undefined) {
@@ -188,8 +199,8 @@ export class Upstream {
 
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
   #keep(link: Link): void {
-    const { keep, keepMs } = this.#options;
-    if (!link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
+    const { keep, keepMs, proxyProtocol } = this.#options;
+    if (proxyProtocol !== undefined || !link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
     link.onLost = () => this.#forget(link);
     link.idle(true);
     this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());

@@ -13,6 +13,8 @@ import type { TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
 
 export interface LinkOptions {
+  /** Sent in front of all else, TLS too: the header of the PROXY protocol. */
+  readonly announcement?: Uint8Array | undefined;
   readonly client: ClientOptions;
   /** TLS from the first octet on (RFC 8314). */
   readonly implicitTls: boolean;
@@ -21,7 +23,7 @@ export interface LinkOptions {
   readonly connectMs: number;
   /** Called once, when the connection is over. */
   readonly over?: () => void;
-  /** Sees all octets; credentials are left out. */
+  /** Sees all octets of SMTP; credentials are left out. */
   readonly trace?: ((target: Target, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
 
@@ -64,10 +66,11 @@ export class Link {
     this.#client = new Client(options.client);
     this.greeting = new Promise((resolve) => this.#owed.push(resolve));
     const where = typeof target.address === "string" ? { path: target.address } : { host: target.address[0], port: target.address[1] };
-    this.#socket = options.implicitTls ? connectTls({ ...where, ...this.#tls() }) : connectNet(where);
-    this.#attach(options.implicitTls ? "secureConnect" : "connect", () => {
-      this.#secure = options.implicitTls;
-      this.#pump();
+    this.#socket = connectNet(where);
+    this.#attach("connect", () => {
+      if (options.announcement !== undefined) this.#socket.write(options.announcement);
+      if (options.implicitTls) this.#handshake(() => {});
+      else this.#pump();
     });
   }
 
@@ -218,7 +221,10 @@ export class Link {
         case "need-input":
           return this.#watch();
         case "handshake":
-          return this.#upgrade();
+          return this.#handshake(() => {
+            this.#client.secured();
+            this.#onSecured?.(SECURED);
+          });
         case "close":
           return this.#over(step.loss === undefined ? TROUBLES.closed : troubleIn(step.loss));
       }
@@ -253,14 +259,13 @@ export class Link {
   }
 
   /** What of the plain socket comes from here on belongs to the handshake. */
-  #upgrade(): void {
+  #handshake(done: () => void): void {
     const plain = this.#socket;
     for (const event of ["data", "drain", "end", "close"]) plain.removeAllListeners(event);
     this.#socket = connectTls({ socket: plain, ...this.#tls() });
     this.#attach("secureConnect", () => {
       this.#secure = true;
-      this.#client.secured();
-      this.#onSecured?.(SECURED);
+      done();
       this.#pump();
     });
   }

@@ -4,6 +4,8 @@ import { lookup } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
 import { formatReply, reply } from "../protocol/index.js";
 import { unmapped, type Address } from "./address.js";
+import type { readAnnouncement } from "./announced.js";
+import { Networks } from "./networks.js";
 import { Connection, type ServeOptions, type Wire } from "./serve.js";
 import type { Securing } from "./securing.js";
 import type { Peer } from "./strategy.js";
@@ -18,6 +20,8 @@ export interface ListenOptions extends ServeOptions {
   readonly certificate?: Certificate | undefined;
   /** TLS from the first octet on (RFC 8314). */
   readonly implicitTls?: boolean | undefined;
+  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol. On a unix socket from whoever can open it. */
+  readonly proxyProtocol?: readonly string[] | undefined;
 }
 
 /** Connections at a time: twice what is asked of a small host. */
@@ -38,15 +42,19 @@ export class Listener {
   readonly #options: ListenOptions;
   readonly #servers: NetServer[] = [];
   readonly #connections = new Map<SocketWire, Connection>();
-  /** Handshakes that come before the session. */
-  #handshakes = 0;
+  /** Those that have no session yet: a proxy's header, or a handshake, comes first. */
+  readonly #waiting = new Set<SocketWire>();
   #securing: Securing | undefined;
+  readonly #proxies: Networks | undefined;
+  #readAnnouncement: typeof readAnnouncement | undefined;
   readonly #clock: NodeJS.Timeout;
   #closed: Promise<void> | undefined;
 
+  /** Throws RangeError where `proxyProtocol` names what is no network. */
   constructor(address: Address, options: ListenOptions) {
     this.#address = address;
     this.#options = options;
+    this.#proxies = options.proxyProtocol && new Networks(options.proxyProtocol);
     const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs } = options.settings.limits;
     const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
@@ -71,6 +79,7 @@ export class Listener {
 
   async #listen(address: Address): Promise<readonly Address[]> {
     if (this.#options.certificate !== undefined) await this.show(this.#options.certificate);
+    if (this.#proxies !== undefined) ({ readAnnouncement: this.#readAnnouncement } = await import("./announced.js"));
     if (typeof address === "string") return [addressOf(await this.#bind({ path: address }))];
     const [host, port] = address;
     // A name may stand for several addresses, as "localhost" does for 127.0.0.1 and ::1: a client may use any of them.
@@ -115,27 +124,54 @@ export class Listener {
   #accept(socket: Socket): void {
     socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
     if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
-    const full = this.#connections.size + this.#handshakes >= this.#max || this.#closed !== undefined;
+    const full = this.#connections.size + this.#waiting.size >= this.#max || this.#closed !== undefined;
     const wire = new SocketWire(socket);
-    if (this.#options.implicitTls === true) return full ? void socket.destroy() : this.#secureFirst(wire);
-    if (full) return this.#turnAway(socket, "Too many connections");
-    this.#serve(wire);
+    const speaksFirst = this.#proxies === undefined && this.#options.implicitTls !== true;
+    if (full) return speaksFirst ? this.#turnAway(socket, "Too many connections") : wire.destroy();
+    if (this.#proxies === undefined) return this.#begin(wire);
+    this.#hearProxy(wire, this.#proxies);
   }
 
-  /** TLS comes before the greeting (RFC 8314 §3). */
-  #secureFirst(wire: SocketWire): void {
-    this.#handshakes += 1;
-    const timer = setTimeout(() => wire.destroy(), this.#options.settings.limits.handshakeMs).unref();
-    this.#handshake(wire, (tls) => {
-      wire.socket.off("close", done);
-      done();
-      this.#serve(wire, tls);
-    });
-    const done = (): void => {
-      clearTimeout(timer);
-      this.#handshakes -= 1;
+  /** A proxy says who the client is, before anything else is said or read. */
+  #hearProxy(wire: SocketWire, proxies: Networks): void {
+    const refuse = (why: string): void => {
+      wire.destroy();
+      this.#options.failed("PROXY protocol", new Error(why), wire.peer);
     };
-    wire.socket.on("close", done);
+    if (typeof this.#address !== "string" && !proxies.has(wire.peer.address)) return refuse("no proxy of ours");
+    const over = this.#wait(wire, this.#options.settings.limits.proxyHeaderMs, () => refuse("no header in time"));
+    const announced = (client: Peer): void => {
+      over();
+      wire.peer = client;
+      this.#begin(wire);
+    };
+    this.#readAnnouncement!(wire.socket, wire.peer, announced, refuse);
+  }
+
+  #begin(wire: SocketWire): void {
+    if (this.#options.implicitTls !== true) return this.#serve(wire);
+    const givenUp = (): void => wire.destroy(); // by the client: half open, it would keep its place
+    this.#handshake(wire, (tls) => {
+      wire.socket.off("end", givenUp);
+      over();
+      this.#serve(wire, tls); // the greeting comes behind it (RFC 8314 §3)
+    });
+    wire.socket.on("end", givenUp);
+    const over = this.#wait(wire, this.#options.settings.limits.handshakeMs, () => wire.destroy());
+  }
+
+  /** Whoever has no session yet takes a place, and has his time. Gives what ends the waiting. */
+  #wait(wire: SocketWire, ms: number, late: () => void): () => void {
+    const { socket } = wire;
+    const timer = setTimeout(late, ms).unref();
+    const over = (): void => {
+      clearTimeout(timer);
+      socket.off("close", over);
+      this.#waiting.delete(wire);
+    };
+    socket.on("close", over);
+    this.#waiting.add(wire);
+    return over;
   }
 
   #serve(wire: SocketWire, tls?: Secured): void {
@@ -189,6 +225,7 @@ export class Listener {
   }
 
   async #close(): Promise<void> {
+    for (const wire of this.#waiting) wire.destroy();
     for (const connection of this.#connections.values()) connection.shutdown(); // now: one may be in the middle of its last reply
     await this.listening.catch(() => {});
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
@@ -205,7 +242,7 @@ export class Listener {
 }
 
 class SocketWire implements Wire {
-  readonly peer: Peer;
+  peer: Peer;
   socket: Socket;
   mayFlow = true;
   onSecure: () => void = () => {};

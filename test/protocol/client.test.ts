@@ -54,6 +54,8 @@ const HOSTILE: readonly Request[] = [
   { type: "MAIL", reversePath: path("a", "b"), parameters: { SMTPUTF8: true } },
   { type: "MAIL", reversePath: path("ü", "b"), parameters: {} },
   { type: "MAIL", reversePath: path("a".repeat(65), "b"), parameters: {} },
+  { type: "MAIL", reversePath: path("root", ""), parameters: {} },
+  { type: "MAIL", reversePath: path("a", "my_host"), parameters: {} },
   { type: "EHLO", domain: "two words" },
   { type: "NOOP", string: "x".repeat(506) },
   { type: "XUNKNOWN" },

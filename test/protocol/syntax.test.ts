@@ -3,7 +3,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatMailbox, formatPath } from "../../dist/protocol/index.js";
-import { addressLiteral, domain, FAIL, forwardPath, mailbox, reversePath, Scan, verb, type Rule } from "../../dist/protocol/syntax.js";
+import { FAIL, Scan, type Rule } from "../../dist/protocol/scan.js";
+import { addressLiteral, domain, forwardPath, mailbox, reversePath, verb } from "../../dist/protocol/syntax.js";
 import { octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 

@@ -83,6 +83,13 @@ test("a person: upstream gets it, Mailman hears nothing", async () => {
   assert.equal(mailman.heard, []);
 });
 
+test("upstream is told who the client is, by the PROXY protocol; Mailman is not", async () => {
+  const { client, mailman, upstream } = await scene({ atUpstream: { PROXY: "(nothing)" }, upstream: { proxyProtocol: 1 } });
+  assert.equal(await envelope(client, "ant@lists.test", "zoe@people.test"), ["250 2.0.0 Ok", "250 2.1.5 Recipient fine"]);
+  assert.match(upstream.dialogue, new RegExp(`^PROXY UNKNOWN, EHLO .* \\| PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 ${client.socket.localPort} \\d+, EHLO .*, MAIL FROM`));
+  assert.match(mailman.dialogue, /^LHLO/);
+});
+
 test("both, and two lists: a session for each list, one message for the people, none knows of the others", async () => {
   const { client, mailman, upstream } = await scene();
   await envelope(client, "ant@lists.test", "bob@x.test", "bee-owner@lists.test", "ann@x.test");
@@ -224,6 +231,15 @@ test("X-Peer, and too many hops: as with PureProxy, for lists too", async () => 
   await envelope(client, "ant@lists.test");
   assert.is(await send(client, "Subject: x\r\n\r\n\0"), "554 5.6.0 Mail data holds a NUL");
   assert.is(mailman.messages.length, 1);
+});
+
+test("upstream is told where people's mail came from, Mailman is not", async () => {
+  const xforward = { EHLO: "250-upstream.test\r\n250 XFORWARD ADDR SOURCE", LHLO: "250-localhost\r\n250 XFORWARD ADDR SOURCE", XFORWARD: "250 Ok" };
+  const { client, mailman, upstream } = await scene({ atUpstream: xforward, atMailman: xforward, upstream: { xforward: true } });
+  await envelope(client, "ant@lists.test", "bob@x.test");
+  assert.match(await send(client), /^250/);
+  assert.match(upstream.dialogue, /XFORWARD ADDR=127\.0\.0\.1, XFORWARD SOURCE=LOCAL, MAIL FROM/);
+  assert.not.match(mailman.dialogue, /XFORWARD/);
 });
 
 // All or nothing, and the worst reply

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
 import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
-import { receivedLine } from "../../dist/servers/received.js";
+import { forwardedFrom, receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
 import { reaches } from "../../dist/transport/index.js";
 import { Client, eventually, freePort } from "../client.js";
@@ -69,6 +69,14 @@ test("parameters are passed on", async () => {
   await eventually(() => server.heard[0]!.some((line) => line.startsWith("RCPT")), "it is passed on");
   const line = Buffer.from(server.heard[0]!.find((each) => each.startsWith("MAIL"))!, "latin1").toString();
   assert.is(line, "MAIL FROM:<jürgen@b> BODY=8BITMIME SMTPUTF8 SIZE=77");
+});
+
+test("what it lets pass it passes on as the grammar has it, but for what an address is", async () => {
+  const { client, server } = await through({ EHLO: "250 upstream.example" }, { leniencies: ["smtpd"] });
+  await client.say("EHLO my_laptop");
+  assert.match(await client.say("MAIL FROM: <root>"), /^250/);
+  assert.match(await client.say("RCPT TO: ann..b@my_host.example"), /^250/);
+  assert.equal(server.heard.flat().filter((line) => /^(MAIL|RCPT)/.test(line)), ["MAIL FROM:<root>", "RCPT TO:<ann..b@my_host.example>"]);
 });
 
 test("extensions given to the proxy are known at both ends, and offered as far as upstream does, in its words", async () => {
@@ -393,6 +401,99 @@ test("a slow upstream holds the client back; a message of any size passes in lit
   client.end();
 });
 
+// Where a message came from
+
+const XFORWARD_OFFERED = "250-upstream.example\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE";
+
+/** What upstream has heard of clients. */
+function forwarded({ heard }: Scripted): string[] {
+  return heard.flat().filter((line) => line.startsWith("XFORWARD"));
+}
+
+test("upstream is told where a message came from, in front of MAIL and in the same write, where it is asked for", async () => {
+  const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, { upstream: { xforward: true } });
+  const { localPort } = client.socket;
+  assert.match(await client.deliver("one"), /^250/);
+  assert.match(await client.say("HELO [127.0.0.1]"), /^250/);
+  assert.match(await client.say("MAIL FROM:<e@f>"), /^250/);
+  const address = `XFORWARD NAME=[UNAVAILABLE] ADDR=127.0.0.1 PORT=${localPort}`;
+  assert.is(server.dialogue, [
+    "EHLO proxy.example", "RSET", address, "XFORWARD PROTO=ESMTP HELO=client.example", "XFORWARD SOURCE=LOCAL", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.org>", "DATA",
+    "RSET", address, "XFORWARD PROTO=SMTP HELO=[127.0.0.1]", "XFORWARD SOURCE=LOCAL", "MAIL FROM:<e@f>",
+  ].join(", "));
+});
+
+test("upstream is told in one segment with MAIL", async () => {
+  const segments: string[] = [];
+  const { client } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, {
+    upstream: { xforward: true, trace: (_, from, octets) => void (from === "client" && segments.push(Buffer.from(octets).toString())) },
+  });
+  await client.say("EHLO client.example");
+  await client.say("MAIL FROM:<a@b>");
+  assert.match(segments.at(-1)!, /^RSET\r\nXFORWARD [^]*\r\nMAIL FROM:<a@b>\r\n$/);
+});
+
+test("upstream is told no more than it knows, nothing where it does not offer it, and nothing where it is not asked for", async () => {
+  const said = async (offer: string, options: PureProxyOptions): Promise<string[]> => {
+    const { client, server } = await through({ EHLO: `250-upstream.example\r\n250 ${offer}` , XFORWARD: "250 2.0.0 Ok" }, options);
+    assert.match(await client.deliver("one"), /^250/);
+    return forwarded(server);
+  };
+  const asked = { upstream: { xforward: true } };
+  assert.equal(await said("XFORWARD HELO xthing", asked), ["XFORWARD HELO=client.example"]);
+  assert.equal(await said("XFORWARD", asked), []);
+  assert.equal(await said("PIPELINING", asked), []);
+  assert.equal(await said("XFORWARD NAME ADDR", {}), []);
+});
+
+test("an upstream that refuses it gets the message all the same", async () => {
+  for (const XFORWARD of ["501 5.5.4 Bad", "550 5.7.0 Not from you", "450 4.3.0 Later"]) {
+    const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD }, { upstream: { xforward: true } });
+    assert.match(await client.deliver("one"), /^250/);
+    assert.is(server.messages.length, 1);
+    assert.is(forwarded(server).length, 3);
+  }
+});
+
+test("what a client calls itself is fit for upstream's logs", async () => {
+  const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, { upstream: { xforward: true }, leniencies: ["interoperable"] });
+  await client.say("EHLO <a>;\"b\"+c");
+  await client.say("MAIL FROM:<a@b>");
+  assert.is(forwarded(server)[1], "XFORWARD PROTO=ESMTP HELO=?a???b?+2Bc");
+  await client.say(`EHLO ${"+".repeat(200)}`);
+  assert.match(await client.say("MAIL FROM:<a@b>"), /^250/);
+  assert.is(forwarded(server)[4], "XFORWARD PROTO=ESMTP HELO=[UNAVAILABLE]");
+});
+
+test("what a client that is trusted with it says is passed on; so is whom it speaks for", async () => {
+  const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, { upstream: { xforward: true }, xclient: ["127.0.0.1"], xforward: ["127.0.0.1"], allow: ["2001:db8::/32"] });
+  await client.say("EHLO filter.example");
+  await client.say("XFORWARD NAME=spike.example ADDR=168.100.189.2");
+  await client.say("XFORWARD IDENT=4711");
+  await client.say("MAIL FROM:<a@b>");
+  assert.equal(forwarded(server), ["XFORWARD NAME=spike.example ADDR=168.100.189.2", "XFORWARD IDENT=4711"]);
+  await client.say("RSET");
+  await client.say("XCLIENT NAME=bee.example ADDR=IPV6:2001:db8::1 PORT=25 LOGIN=ann");
+  await client.say("EHLO bee.example");
+  await client.say("MAIL FROM:<a@b>");
+  assert.equal(forwarded(server).slice(2), ["XFORWARD NAME=bee.example ADDR=IPV6:2001:db8::1 PORT=25", "XFORWARD PROTO=ESMTPA HELO=bee.example", "XFORWARD SOURCE=REMOTE"]);
+  await client.say("RSET");
+  await client.say("XCLIENT ADDR=[UNAVAILABLE] LOGIN=ann");
+  await client.say("EHLO x");
+  await client.say("MAIL FROM:<a@b>");
+  assert.equal(forwarded(server).slice(5), ["XFORWARD NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE]", "XFORWARD PROTO=ESMTPA HELO=x", "XFORWARD SOURCE=REMOTE"]);
+});
+
+test("what is told of clients without an address, or with a zone, or behind a proxy", () => {
+  const mail = commandOf("MAIL FROM:<a@b>") as Mail;
+  const of = (address: string, port: number, proxied?: "client" | "unknown"): string[] => Object.values(forwardedFrom({ address, port, localAddress: address, localPort: 2, ...(proxied && { proxied }) }, { hello: { type: "EHLO", domain: "x" }, mail, secure: true })).map(String);
+  const none = "[UNAVAILABLE]";
+  assert.equal(of("local", 0), [none, none, none, "ESMTPS", "x", "LOCAL"]);
+  assert.equal(of("fe80::1%eth0", 7), [none, "fe80::1", "7", "ESMTPS", "x", "REMOTE"]);
+  assert.equal(of("127.0.0.1", 7, "client"), [none, "127.0.0.1", "7", "ESMTPS", "x", "REMOTE"]);
+  assert.equal(of("127.0.0.1", 7, "unknown"), [none, none, none, "ESMTPS", "x", "REMOTE"]);
+});
+
 // Not an open relay
 
 const STRANGER: Peer = { address: "192.0.2.1", port: 4711, localAddress: "192.0.2.2", localPort: 25 };
@@ -411,6 +512,7 @@ test("strangers may relay nowhere, friends anywhere, anybody home", () => {
   for (const address of ["192.0.3.1", "2001:db9::1", "10.0.0.8"]) assert.not.ok(open.trusts({ ...STRANGER, address }), address);
   assert.ok(new Relaying({ allow: ["192.0.2.0/24"] }).isRelayDomain(rcpt("Postmaster")), "§4.5.1");
   for (const address of ["a@example.ORG", "a@mail.example.net", "Postmaster"]) assert.ok(open.isRelayDomain(rcpt(address)), address);
+  assert.not.ok(open.isRelayDomain({ sourceRoute: [], localPart: "root", domain: "" }), "another address without a domain");
   for (const address of ["a@example.net", "a@notexample.org", "a@example.org.evil", "a@sub.example.org", "\"a@example.org\"@evil", "a%evil@example.org", "evil!a@example.org", "\"a@evil\"@example.org"]) assert.not.ok(open.isRelayDomain(rcpt(address)), address);
   for (const network of ["192.0.2.0/33", "192.0.2.0/x", "::/129", "example.org", "", "192.0.2.0/24/1", "192.0.2.0/"]) assert.throws(() => new Relaying({ allow: [network] }), /is no network/, network);
 });

@@ -1,17 +1,17 @@
 // The way to the next hop: real sockets, and servers that do what their script says.
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Mail, Rcpt, Reply } from "../../dist/protocol/index.js";
 import { targetsOf, Upstream, type Credentials, type NextHop, type Resolver, type Transaction, type UpstreamOptions } from "../../dist/transport/index.js";
+import { makeCertificate } from "../certificate.js";
 import { eventually, freePort } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { have, testIf } from "../interop/tools.js";
-import { Scripted, type Certificate, type Script } from "../scripted.js";
+import { Scripted, type Script } from "../scripted.js";
 
 const test = suite("upstream");
 
@@ -510,16 +510,9 @@ test("none is tried that is as far away as we are", async () => {
 
 // TLS (RFC 3207, RFC 8314) and AUTH (RFC 4954)
 
-function certificate(name: string): Certificate & { readonly file: string } {
-  const [key, file] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  const names = `subjectAltName=DNS:${name},${name === "localhost" ? "IP:127.0.0.1" : "DNS:other.example"}`;
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", file, "-days", "2", "-subj", `/CN=${name}`, "-addext", names], { stdio: "ignore" });
-  return { key: readFileSync(key, "utf8"), cert: readFileSync(file, "utf8"), file };
-}
-
 const noOpenssl = have("openssl", "version") ? undefined : "openssl is not here";
-const ours = noOpenssl === undefined ? certificate("localhost") : { key: "", cert: "" };
-const theirs = noOpenssl === undefined ? certificate("evil.example") : { key: "", cert: "" };
+const ours = noOpenssl === undefined ? makeCertificate(folder, "localhost") : { key: "", cert: "" };
+const theirs = noOpenssl === undefined ? makeCertificate(folder, "evil.example", ["DNS:evil.example", "DNS:other.example"]) : { key: "", cert: "" };
 const OFFERING_TLS: Script = { EHLO: "250-upstream.example\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN" };
 
 function testTls(name: string, body: () => Promise<void>): void {
@@ -544,6 +537,7 @@ testTls("implicit TLS", async () => {
   assert.equal(await deliver(upstream(["localhost", server.address[1] as number], { implicitTls: true, tls: { ca: ours.cert } })), FINE);
   assert.equal(await deliver(upstream(server.address, { implicitTls: true, tls: { verify: false } })), FINE);
   assert.equal(await deliver(upstream(server.address, { implicitTls: true })), ["451 4.7.5 Upstream: no TLS (DEPTH_ZERO_SELF_SIGNED_CERT)"]);
+  assert.equal(await deliver(upstream(["127.0.0.1", await freePort()], { implicitTls: true })), ["451 4.4.1 Upstream: cannot connect (ECONNREFUSED)"]);
 });
 
 for (const starttls of ["if-offered", "required"] as const) {

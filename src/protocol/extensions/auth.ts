@@ -4,7 +4,8 @@ import { isBase64 } from "../bytes.js";
 import type { Auth } from "../command.js";
 import type { Extension, Row, Terms } from "../extension.js";
 import { reply, type Reply } from "../reply.js";
-import { word, type Scan } from "../syntax.js";
+import type { Scan } from "../scan.js";
+import { word } from "../syntax.js";
 import { atEnd, badSyntax } from "../verbs.js";
 
 const AUTH_SYNTAX = "AUTH mechanism [SP initial-response]";

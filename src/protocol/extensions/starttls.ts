@@ -9,7 +9,7 @@ import { withoutArgument } from "../verbs.js";
 const GO_AHEAD = reply(220, "2.0.0", "Ready to start TLS", "RFC 3207 §4");
 const SECURE_ALREADY = reply(503, "5.5.1", "TLS is in use already", "RFC 3207 §4.2");
 
-const row = withoutArgument("STARTTLS", () => GO_AHEAD);
+const row = withoutArgument("STARTTLS", () => GO_AHEAD, "starttls-argument");
 
 export const STARTTLS: Extension = {
   keyword: "STARTTLS",

@@ -1,7 +1,7 @@
 // Addresses, put together of all that could be taken for something else. The same ones each time.
 
 import { formatMailbox, mailbox, type Path } from "../../../dist/protocol/index.js";
-import { Scan } from "../../../dist/protocol/syntax.js";
+import { Scan } from "../../../dist/protocol/scan.js";
 import { random } from "../../splits.js";
 
 /** Lists that look like sub-addresses of others, and lists in domains that look like others. */
