@@ -7,6 +7,8 @@ const WIDTH = 760;
 const NAME_WIDTH = 240;
 const ROW_HEIGHT = 15;
 const GAP = 14;
+/** Columns that stand so close that what they all are relative to is said once. */
+const MANY = 2;
 const INK = "#767676";
 const RULE = "#76767655";
 const DOT = "#2f7de1";
@@ -40,12 +42,13 @@ export function draw({ bench, tables }) {
 function panel({ title, columns, rows }, top) {
   const width = (WIDTH - NAME_WIDTH) / columns.length;
   const names = rows.map(({ name }, at) => text(NAME_WIDTH - 8, lineOf(top, at), "e", name));
-  const plots = columns.map((column, index) => plot(column, rows.map(({ cells }) => cells[index]), NAME_WIDTH + index * width, width - GAP, top));
-  return [text(0, top, "b", title), ...names, ...plots].join("\n");
+  const headings = columns.map(({ unit, ratio }) => (columns.length > MANY ? unit : `${unit}: ${ratio}`));
+  const plots = headings.map((heading, index) => plot(heading, rows.map(({ cells }) => cells[index]), NAME_WIDTH + index * width, width - GAP, top));
+  return [text(0, top, "b", columns.length > MANY ? `${title}; ${columns[0].ratio}` : title), ...names, ...plots].join("\n");
 }
 
-/** @param {import("./report.js").Column} column @param {(import("./measure.js").Cell | null | undefined)[]} cells @param {number} left @param {number} width @param {number} top */
-function plot({ unit, ratio: to }, cells, left, width, top) {
+/** @param {string} heading @param {(import("./measure.js").Cell | null | undefined)[]} cells @param {number} left @param {number} width @param {number} top */
+function plot(heading, cells, left, width, top) {
   const values = cells.flatMap((cell) => (cell?.ratio ? [cell.ratio.low, cell.ratio.high, cell.goal?.least ?? cell.goal?.most ?? 1] : []));
   const [low, high] = [Math.log10(Math.min(0.8, ...values)), Math.log10(Math.max(1.25, ...values))];
   /** @param {number} value */
@@ -53,7 +56,7 @@ function plot({ unit, ratio: to }, cells, left, width, top) {
   const bottom = top + (cells.length + 1) * ROW_HEIGHT + 4;
   const ticks = decades(low, high).map((value) => `<line x1="${x(value)}" y1="${top + ROW_HEIGHT + 4}" x2="${x(value)}" y2="${bottom}"/>${text(x(value), bottom + 12, "m", String(value))}`);
   const marks = cells.map((cell, at) => (cell?.ratio ? mark(cell, x, lineOf(top, at) - 4) : ""));
-  return [text(left, top + ROW_HEIGHT, "", `${unit}: ${to}`), ...ticks, ...marks].join("\n");
+  return [text(left, top + ROW_HEIGHT, "", heading), ...ticks, ...marks].join("\n");
 }
 
 /** @param {import("./measure.js").Cell} cell @param {(value: number) => number} x @param {number} y */

@@ -27,7 +27,6 @@ export class Program {
   static #running = new Set();
   #process;
   #words = "";
-  #stopped = false;
   /** @type {Promise<void>} */
   #ended;
 
@@ -75,14 +74,10 @@ export class Program {
     return tree(this.#process.pid).reduce((sum, pid) => sum + Number(/^VmRSS:\s+(\d+) kB/m.exec(proc(`${pid}/status`) ?? "")?.[1] ?? NaN) * 1024, 0);
   }
 
-  /** Until it is gone. @param {boolean} [gently] by the end of the channel, so that it can write down what it has to */
-  async stop(gently = false) {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    const ended = this.#ended;
-    if (gently) this.#process.disconnect();
-    else this.#process.kill("SIGKILL");
-    await inTime(ended, "end");
+  /** Until it is gone. */
+  async stop() {
+    this.#process.kill("SIGKILL");
+    await inTime(this.#ended, "end");
     Program.#running.delete(this);
   }
 }

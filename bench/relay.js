@@ -64,7 +64,7 @@ async function memory(title, pause) {
   const seen = new Map(there.map((relay) => [relay, /** @type {number[][]} */ ([])]));
   await interleaved(there, async (relay) => void seen.get(relay)?.push(await grown(relay, pause)), { rounds: MEMORY_ROUNDS, warmUp: 0 });
   const figures = there.map((relay) => [0, 1, 2, 3].map((column) => (seen.get(relay) ?? []).map((round) => round[column])));
-  const columns = ["MB before", "MB at the most", "MB grown", "seconds"].map((unit) => ({ unit, ratio: "smtpd ×" }));
+  const columns = ["MB before", "MB at most", "MB grown", "seconds"].map((unit) => ({ unit, ratio: "smtpd ×" }));
   const goals = [undefined, undefined, { most: GROWTH_MB }, undefined];
   const cells = (/** @type {number} */ at) => figures[at].map((values, column) => beside(values, figures[0][column], at === 0 ? goals[column] : undefined));
   return { title, columns, rows: there.map(({ name }, at) => ({ name, cells: cells(at) })) };

@@ -109,7 +109,7 @@ async function idle() {
       responder.receive(HELLO);
       return responder;
     },
-    ...(server && { "smtp-server, its connection before the greeting": () => new connection.SMTPConnection(theirs, socket) }),
+    ...(server && { "smtp-server, not greeted yet": () => new connection.SMTPConnection(theirs, socket) }),
   };
   const names = Object.keys(makers);
   const octets = Object.fromEntries(names.map((name) => [name, /** @type {number[]} */ ([])]));

@@ -24,12 +24,12 @@ const OCTETS_EACH = 6_500;
 export async function memory(all) {
   const seen = new Map(all.map((server) => [server, /** @type {number[][]} */ ([])]));
   await interleaved(all, async (server) => void seen.get(server)?.push(await resident(server)), { rounds: ROUNDS, warmUp: 0 });
-  const columns = ["MB resident at none", ...CONNECTIONS.map((count) => `MB at ${count}`), `octets each at ${CONNECTIONS[1]}`].map((unit) => ({ unit, ratio: "smtpd ×" }));
+  const columns = ["MB at none", ...CONNECTIONS.map((count) => `MB at ${count}`), "octets each"].map((unit) => ({ unit, ratio: "smtpd ×" }));
   const figures = (/** @type {Server} */ server) => [0, 1, 2, 3].map((column) => (seen.get(server) ?? []).map((round) => round[column]));
   const found = all.map(figures);
   const goals = [undefined, undefined, undefined, { most: OCTETS_EACH }];
   const rows = all.map(({ name }, at) => ({ name, cells: found[at].map((values, column) => beside(values, found[0][column], at === 0 ? goals[column] : undefined)) }));
-  return { title: "Idle connections, behind EHLO", columns, rows };
+  return { title: "Resident memory with idle connections, behind EHLO", columns, rows };
 }
 
 /** MB at none, at some, at all connections, and octets each. @param {Server} server */

@@ -1,4 +1,4 @@
-// node discard.js PORT: our server. It takes every message and keeps none.
+// node discard.js PORT [profiled]: our server. It takes every message and keeps none.
 
 import { SMTPServer } from "../../dist/index.js";
 import { answers } from "./answers.js";
@@ -12,5 +12,5 @@ class Discard extends SMTPServer {
   }
 }
 
-answers();
+answers(process.argv[3] === "profiled" ? (await import("./profiling.js")).questions : {});
 new Discard(["127.0.0.1", Number(process.argv[2])], undefined, { hostname: "localhost", dataSizeLimit: 0, maxConnections: CONNECTIONS });
