@@ -74,7 +74,12 @@ export class Connection {
     }
     this.#session = session;
     const { hostname } = options.settings;
-    this.#exchange = options.authentication?.exchange(hostname, () => this.#tls?.binding, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
+    this.#exchange = options.authentication?.exchange(
+      hostname,
+      () => this.#tls?.binding,
+      (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)),
+      (error) => this.#report("AUTH", error),
+    ) ?? session;
     if (tls !== undefined) this.#tell("secured", () => this.#session.secured?.(tls));
   }
 
