@@ -33,6 +33,8 @@ const USAGE = `Usage: smtpd [-n] [-V] [-c CLASS] [-s LIMIT] [-u] [-d] [-h] [loca
         --tls-key FILE    Its key.
         --tls             TLS from the first octet on.
         --tls-required    Take nothing before TLS.
+        --xclient CIDR    A network whose hosts may say, with XCLIENT, that they are somebody else. May be repeated.
+        --xforward CIDR   A network whose hosts may tell, with XFORWARD, where a message came from. May be repeated.
         --lmtp            Speak LMTP in the place of SMTP.
         --proxy-protocol CIDR
                           A network of proxies: all connections come from there, and begin with the header of the
@@ -43,6 +45,7 @@ PureProxy and MailmanProxy:
         --allow CIDR               A network whose clients may relay, besides this host. May be repeated.
         --relay-domain DOMAIN      A domain that anybody may send to; .DOMAIN for all below it. May be repeated.
         --x-peer                   Put the client's address in front of each message, as X-Peer.
+        --xforward-upstream        Tell upstream, with XFORWARD where it is offered, where each message came from.
         --starttls-upstream MODE   if-offered, required or never. Default: if-offered, but never to this host.
         --tls-upstream             TLS from the first octet on.
         --proxy-protocol-upstream V
@@ -77,12 +80,15 @@ const OPTIONS = {
   "tls-key": { type: "string" },
   tls: { type: "boolean" },
   "tls-required": { type: "boolean" },
+  xclient: { type: "string", multiple: true },
+  xforward: { type: "string", multiple: true },
   lmtp: { type: "boolean" },
   "proxy-protocol": { type: "string", multiple: true },
   extension: { type: "string", multiple: true },
   allow: { type: "string", multiple: true },
   "relay-domain": { type: "string", multiple: true },
   "x-peer": { type: "boolean" },
+  "xforward-upstream": { type: "boolean" },
   "starttls-upstream": { type: "string" },
   "tls-upstream": { type: "boolean" },
   "proxy-protocol-upstream": { type: "string" },
@@ -147,6 +153,8 @@ async function main(args: readonly string[]): Promise<void> {
     ...(certificate !== undefined && { certificate }),
     implicitTls: values.tls === true,
     requireTls: values["tls-required"] === true,
+    xclient: values.xclient ?? [],
+    xforward: values.xforward ?? [],
     lmtp: values.lmtp === true,
     ...(values["proxy-protocol"] !== undefined && { proxyProtocol: values["proxy-protocol"] }),
     extensions: (values.extension ?? []).map((name) => EXTENSIONS[oneOf(name.toUpperCase(), Object.keys(EXTENSIONS), "Invalid extension")]!),
@@ -230,6 +238,7 @@ function upstreamOptions(values: Values): NonNullable<PureProxyOptions["upstream
   const { "starttls-upstream": starttls, "proxy-protocol-upstream": proxyProtocol, "upstream-ca": ca, "upstream-user": user } = values;
   return {
     ...(starttls !== undefined && { starttls: oneOf(starttls, START_TLS, "Invalid --starttls-upstream") }),
+    xforward: values["xforward-upstream"] === true,
     implicitTls: values["tls-upstream"] === true,
     ...(proxyProtocol !== undefined && { proxyProtocol: oneOf(proxyProtocol, ["1", "2"], "Invalid --proxy-protocol-upstream") === "1" ? 1 : 2 }),
     tls: ca === undefined ? {} : { ca: contentOf(ca) },

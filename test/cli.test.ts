@@ -74,6 +74,26 @@ test("it prints a message, and Ctrl-C ends it cleanly", async () => {
   assert.match(command.stderr, /^smtpd: DebuggingServer listening on 127.0.0.1:\d+\n$/);
 });
 
+test("whoever is named may speak for others, and upstream is told of them", async () => {
+  const upstream = await Scripted.start({ EHLO: "250-upstream.example\r\n250 XFORWARD ADDR SOURCE", XFORWARD: "250 2.0.0 Ok" });
+  const [, port] = upstream.address;
+  const proxy = await new Command(["-n", "--xclient", "192.0.2.1", "--xclient", "127.0.0.0/8", "--xforward", "127.0.0.1", "--allow", "192.0.2.0/24", "--xforward-upstream", "127.0.0.1:0", `127.0.0.1:${port}`]).connect();
+  assert.match(await proxy.say("EHLO x"), /XCLIENT [^]*XFORWARD /);
+  assert.match(await proxy.say("XCLIENT ADDR=192.0.2.7"), /^220/);
+  assert.match(await proxy.deliver("x"), /^250/);
+  assert.match(upstream.dialogue, /XFORWARD ADDR=192\.0\.2\.7, XFORWARD SOURCE=REMOTE, MAIL /);
+  await upstream.close();
+  const printer = new Command([...DEBUGGING, "--format", "json", "--xforward", "127.0.0.1", "127.0.0.1:0"]);
+  const client = await printer.connect();
+  assert.match(await client.say("EHLO x"), /250 XFORWARD /);
+  assert.match(await client.say("XFORWARD ADDR=192.0.2.7"), /^250/);
+  await client.say("MAIL FROM:<a@b>", "RCPT TO:<c@d>");
+  await client.until(/^250 2\.1\.5.*\r\n/m);
+  await client.say("DATA");
+  await client.say("x", ".");
+  assert.equal((JSON.parse(printer.stdout) as { forwarded: unknown }).forwarded, { ADDR: "192.0.2.7" });
+});
+
 test("SIGTERM lets a message be finished", async () => {
   const command = new Command([...DEBUGGING, "127.0.0.1:0"]);
   const client = await command.connect();
@@ -189,6 +209,7 @@ test("mistakes that need no usage", async () => {
   assert.is(await refused(["--tls"]), "TLS needs a certificate: --tls-cert and --tls-key\n");
   assert.match(await refused(["--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
   assert.match(await refused(["--upstream-ca", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
+  for (const option of ["--xclient", "--xforward"]) assert.is(await refused(["-n", option, "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
   assert.is(await refused(["-n", "--allow", "everybody", "127.0.0.1:0"]), 'Cannot start PureProxy: RangeError: "everybody" is no network\n');
   assert.is(await refused(["-n", "-c", "DebuggingServer", "--proxy-protocol", "127.0.0.1/33", "127.0.0.1:0"]), 'Cannot start DebuggingServer: RangeError: "127.0.0.1/33" is no network\n');
   assert.match(await refused(["-n", "-c", "MailmanProxy", "--mailman-cfg", "/no/such/file", "127.0.0.1:0"]), /^Cannot start MailmanProxy: Error: \/no\/such\/file: it cannot be read \(ENOENT\)\n$/);

@@ -136,7 +136,7 @@ export function commandOf(text: string): Request {
   const scan = new Scan(Uint8Array.from(octetsOf(text)), 0);
   const row = KNOWN.grammar.rows.get(verb(scan))!;
   const utf8 = { type: "MAIL", reversePath: null, parameters: { SMTPUTF8: true } } as const;
-  const read = row.parse!(scan, { ...newTerms(KNOWN, { secure: true, bindable: false }), hello: { type: "EHLO", domain: "x" }, transaction: newTransaction(utf8) });
+  const read = row.parse!(scan, { ...newTerms(KNOWN, { secure: true }), hello: { type: "EHLO", domain: "x" }, transaction: newTransaction(utf8) });
   if (isReply(read)) throw new Error(`what is "${text}"?`);
   return read as Request;
 }

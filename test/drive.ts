@@ -7,6 +7,8 @@ const NOT_TOLD = ["output", "need-input", "need-reply"];
 export interface DriveOptions {
   /** What the application answers to a command as written, or to "connect" and "message". */
   readonly answers?: ReadonlyMap<string, string>;
+  /** What the peer may say that not everybody may. */
+  readonly permitted?: ReadonlySet<string>;
   /** Leave every answer owed until `answer()`. */
   readonly slow?: boolean;
 }
@@ -25,7 +27,7 @@ export class Drive {
   last: Step["type"] = "need-input";
 
   constructor(settings: Settings, options: DriveOptions = {}) {
-    this.server = new Server(settings);
+    this.server = new Server(settings, options.permitted && { permitted: options.permitted });
     this.settings = settings;
     this.#options = options;
     this.run();

@@ -20,6 +20,8 @@ const VERBS: { readonly [verb: string]: readonly (readonly string[])[] } = {
   AUTH: [["AUTH PLAIN AGEAYg=="], ["AUTH PLAIN ="], ["AUTH PLAIN", "response AGEAYg=="], ["AUTH PLAIN", "response "], ["AUTH PLAIN", `response ${"A".repeat(12_284)}`], ["AUTH PLAIN", "response *"]],
   HELP: [["HELP"], ["HELP MAIL"]],
   EXPN: [["EXPN list"], ["EXPN jürgen SMTPUTF8"]],
+  XCLIENT: [["XCLIENT NAME=spike.example ADDR=192.0.2.1"], ["XCLIENT ADDR=IPV6:2001:db8::1 PORT=4711 LOGIN=ann+2Btag"], ["XCLIENT NAME=[TEMPUNAVAIL]"], ["XCLIENT ADDR=[UNAVAILABLE]"]],
+  XFORWARD: [["XFORWARD NAME=spike.example ADDR=192.0.2.1 PROTO=ESMTP"], ["XFORWARD IDENT=4711 SOURCE=REMOTE", "XFORWARD HELO=spike+20example"]],
   ETRN: [["ETRN example.org"], ["ETRN @example.org"], ["ETRN #queue"]],
 };
 
@@ -96,13 +98,14 @@ function ways(secure: boolean): Way[] {
 function introduced(offered: readonly Extension[], { lmtp, ...how }: Way): { readonly pair: Pair; readonly asked: Question[] } {
   const asked: Question[] = [];
   const answer = (question: Question): Reply | undefined => {
-    asked.push(question);
+    if (question.type !== "connect") asked.push(question); // it comes again behind XCLIENT
+    if (question.type === "XCLIENT") return reply(250, "2.0.0", "Fine");
     if (question.type === "AUTH") return question.initial === undefined ? reply(334, "", "") : reply(235, "2.7.0", "Welcome");
     if (question.type === "response") return reply(235, "2.7.0", "Welcome");
     return question.type === "MAIL" ? reply(250, "2.1.0", "Fine") : question.type === "RCPT" ? reply(250, "2.1.5", "Fine") : undefined;
   };
   const extensions = offered.map((each) => (each === AUTH ? auth(() => ["PLAIN"]) : each));
-  const pair = new Pair({ server: settings({ extensions, lmtp }), client: { extensions: ALL, lmtp }, answer, ...how });
+  const pair = new Pair({ server: settings({ extensions, lmtp }), client: { extensions: ALL, lmtp }, answer, permitted: new Set(["XCLIENT", "XFORWARD"]), ...how });
   said(pair, `${lmtp ? "LHLO" : "EHLO"} x`);
   asked.length = 0;
   return { pair, asked };

@@ -7,6 +7,8 @@ export interface PairOptions {
   readonly client?: ClientOptions;
   /** What the server's application says to a question; undefined for the usual. */
   readonly answer?: (question: Question) => Reply | undefined;
+  /** What the client may say that not everybody may. */
+  readonly permitted?: ReadonlySet<string>;
   /** What goes over the wire is cut into single octets. */
   readonly cut?: boolean;
   /** Under TLS from the first octet on. */
@@ -28,8 +30,8 @@ export class Pair {
 
   constructor(options: PairOptions) {
     this.#options = options;
-    const { secure = false } = options;
-    this.server = new Server(options.server, { secure });
+    const { secure = false, permitted } = options;
+    this.server = new Server(options.server, { secure, ...(permitted && { permitted }) });
     this.client = new Client(options.client, { secure });
     this.settle();
   }

@@ -7,7 +7,7 @@
 //   !  something that befalls the connection: "timeout", "shutdown", "shutdown now", "end", "secured"
 //
 // Behind the word `smtp` stand settings: leniencies=strict,quit-argument, lmtp, require-tls, auth (PLAIN and CRAM-MD5, the first only under TLS), line-endings=normalise, smtputf8, extensions=DSN,MT-PRIORITY(MIXER) with what stands
-// behind the keyword ("_" is a space), limits.recipients=2.
+// behind the keyword ("_" is a space), permitted=XCLIENT,XFORWARD for a peer that may say those, limits.recipients=2.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { auth, DEFAULT_EXTENSIONS, settings, SMTPUTF8, type Leniency, type LineEndings, type Settings } from "../dist/protocol/index.js";
@@ -21,6 +21,8 @@ export interface Transcript {
   /** The text between the title and the fence. */
   readonly prose: string;
   readonly settings: Settings;
+  /** What the peer may say that not everybody may. */
+  readonly permitted: ReadonlySet<string>;
   readonly answers: ReadonlyMap<string, string>;
   readonly turns: readonly Turn[];
   readonly happens: readonly string[];
@@ -64,7 +66,7 @@ export function segmentations(turns: readonly (readonly number[])[]): Uint8Array
 }
 
 export function transcripts(directory: URL): Transcript[] {
-  return fences(directory, "smtp").map(({ options, text, ...about }) => ({ ...about, settings: settingsOf(options), ...dialogue(text) }));
+  return fences(directory, "smtp").map(({ options, text, ...about }) => ({ ...about, settings: settingsOf(options), permitted: new Set(/\bpermitted=(\S+)/.exec(options)?.[1]?.split(",")), ...dialogue(text) }));
 }
 
 /** Runs a dialogue at every segmentation of everything the client says. Gives the number of runs. */
@@ -75,8 +77,8 @@ export function play(transcript: Transcript): number {
 }
 
 /** Plays it with the client's octets cut into these segments, turn by turn. */
-function playOnce({ settings, answers, turns, happens }: Transcript, segments: readonly (readonly Uint8Array[])[]): void {
-  const drive = new Drive(settings, { answers });
+function playOnce({ settings, permitted, answers, turns, happens }: Transcript, segments: readonly (readonly Uint8Array[])[]): void {
+  const drive = new Drive(settings, { answers, permitted });
   for (const [index, { event, server }] of turns.entries()) {
     if (event !== undefined) EVENTS[event]!(drive);
     for (const segment of segments[index]!) {

@@ -16,7 +16,7 @@ test("there are the scenarios of Appendix D and at least forty more", () => {
 });
 
 test("each says which clause it shows", () => {
-  for (const { title, prose } of [...all, ...ofClients]) assert.match(prose, /RFC \d+ (§|Appendix )/, title);
+  for (const { title, prose } of [...all, ...ofClients]) assert.match(prose, /RFC \d+ (§|Appendix )|X(CLIENT|FORWARD)_README/, title);
 });
 
 for (const transcript of all) {

@@ -2,7 +2,7 @@
 // read, and when, is the other half (server.ts).
 
 import { announcesUtf8, type Bdat, type Hello } from "./command.js";
-import type { Row, Settings, Terms } from "./extension.js";
+import type { PeerTerms, Row, Settings, Terms } from "./extension.js";
 import { Outgoing } from "./outgoing.js";
 import { formatReply, reply, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
@@ -23,8 +23,8 @@ export abstract class Answering {
   protected aborted: Abort | undefined;
   private errors = 0;
 
-  constructor(settings: Settings, channel: Pick<Terms, "secure" | "bindable">) {
-    this.terms = newTerms(settings, channel);
+  constructor(settings: Settings, peer: PeerTerms) {
+    this.terms = newTerms(settings, peer);
     this.conversation = new Conversation(settings.grammar.transitions);
   }
 

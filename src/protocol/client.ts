@@ -39,7 +39,7 @@ export class Client {
   /** `secure`: under TLS from the first octet on (RFC 8314). */
   constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}, { secure = false } = {}) {
     this.#settings = settings({ extensions, limits, lmtp, leniencies });
-    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), { secure, bindable: false });
+    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), { secure });
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }
@@ -192,11 +192,9 @@ export class Client {
   }
 
   #takeOutput(): Output | undefined {
-    if (this.#block !== undefined) {
-      const octets = this.#block;
-      this.#block = undefined;
-      if (octets.length > 0) return { type: "output", octets };
-    }
+    const octets = this.#block;
+    this.#block = undefined;
+    if (octets !== undefined && octets.length > 0) return { type: "output", octets };
     const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1; // RFC 2920 §3.1
     const { output, chunk } = this.#unsent.take(most - this.#sent);
     this.#block = chunk; // goes out next
@@ -259,8 +257,12 @@ export class Client {
         this.#terms.authenticated = this.state === "ready"; // and not with a challenge
         return;
       case "RCPT":
-        this.#recipients.push(to);
-        return;
+        return void this.#recipients.push(to);
+      case "XCLIENT": // its reply was the greeting as well: nothing of before counts, but for TLS
+        this.#conversation.ask({ type: "connect" });
+        this.#conversation.answer(reply.code);
+        this.#terms.authenticated = false;
+        return this.#apply(undefined);
       case "DATA":
         this.#encoder = encoder();
     }

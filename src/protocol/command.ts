@@ -15,7 +15,13 @@ interface Written {
 
 /** `domain` is what the client calls itself: a domain, an address literal, or what else it had to say. */
 export interface Hello extends Written { readonly type: "EHLO" | "HELO" | "LHLO"; readonly domain: string }
-export interface Mail extends Written { readonly type: "MAIL"; readonly reversePath: Path | null; readonly parameters: Parameters }
+export interface Mail extends Written {
+  readonly type: "MAIL";
+  readonly reversePath: Path | null;
+  readonly parameters: Parameters;
+  /** What was told with XFORWARD, in front of it, of the client that the message came from. */
+  readonly forwarded?: Forwarded;
+}
 export interface Rcpt extends Written { readonly type: "RCPT"; readonly forwardPath: Path; readonly parameters: Parameters }
 export interface Plain extends Written { readonly type: "DATA" | "RSET" | "QUIT" }
 /** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
@@ -32,6 +38,38 @@ export interface ChallengeResponse extends Written { readonly type: "response"; 
 export interface Etrn extends Written { readonly type: "ETRN"; readonly option: "" | "@" | "#"; readonly name: string }
 /** A private-use command, added by an application's extension: such verbs begin with X (§4.1.5). */
 export interface PrivateUse extends Written { readonly type: `X${string}`; readonly [field: string]: unknown }
+
+/** In the place of a value that the peer does not have; of a name that could not be looked up just now. */
+export const UNAVAILABLE = "[UNAVAILABLE]";
+export const TEMPORARILY_UNAVAILABLE = "[TEMPUNAVAIL]";
+type Unavailable = typeof UNAVAILABLE;
+/** XCLIENT_README: the client that the peer speaks for. Addresses are without "IPV6:". */
+export interface ClientAttributes {
+  readonly NAME?: string | Unavailable | typeof TEMPORARILY_UNAVAILABLE;
+  readonly ADDR?: string | Unavailable;
+  readonly PORT?: number | Unavailable;
+  readonly PROTO?: "SMTP" | "ESMTP";
+  readonly HELO?: string | Unavailable;
+  /** Who it has shown to be, to the peer. */
+  readonly LOGIN?: string | Unavailable;
+  /** Where it has connected to. */
+  readonly DESTADDR?: string | Unavailable;
+  readonly DESTPORT?: number | Unavailable;
+}
+/** XFORWARD_README: whom a message came from, for logs. What is not there is unavailable. */
+export interface Forwarded {
+  readonly NAME?: string | Unavailable;
+  readonly ADDR?: string | Unavailable;
+  readonly PORT?: number | Unavailable;
+  readonly PROTO?: string | Unavailable;
+  readonly HELO?: string | Unavailable;
+  /** What it is called in the peer's queue. */
+  readonly IDENT?: string | Unavailable;
+  /** Whether it came from the peer's own host or network. */
+  readonly SOURCE?: "LOCAL" | "REMOTE" | Unavailable;
+}
+export interface XClient extends PrivateUse { readonly type: "XCLIENT"; readonly attributes: ClientAttributes }
+export interface XForward extends PrivateUse { readonly type: "XFORWARD"; readonly attributes: Forwarded }
 
 export type Command = Hello | Mail | Rcpt | Plain | WithString | StartTls | Auth | ChallengeResponse | Etrn | PrivateUse;
 

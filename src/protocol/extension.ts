@@ -1,6 +1,6 @@
 // RFC 5321 §2.2.2 as a type: what an extension may add. An application's own extension is a constant like those in extensions/.
 
-import type { Hello, Mail, Parameters, ParameterValue, Rcpt } from "./command.js";
+import type { Forwarded, Hello, Mail, Parameters, ParameterValue, Rcpt } from "./command.js";
 import type { Leniency, Preset } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
@@ -37,6 +37,8 @@ export interface Row<A extends Asked = Asked> {
   readonly within?: { readonly answer?: Milliseconds; readonly reply?: Milliseconds };
   /** It may be asked while another such is still owed its reply. */
   readonly commutes?: true;
+  /** It is for peers that are permitted to say it (`Terms.permitted` has the verb): any other is hung up on. */
+  readonly privileged?: true;
   /** Where an extension's verb is allowed; without it wherever a command is, changing nothing. */
   readonly in?: { readonly [S in State]?: Moves };
 }
@@ -120,7 +122,14 @@ export interface Terms extends Settings {
   bindable: boolean;
   /** AUTH has succeeded (RFC 4954). */
   authenticated: boolean;
+  /** The verbs that not everybody may say, and this peer may: it is one of those that the application has named. */
+  readonly permitted: ReadonlySet<string>;
+  /** What the peer has told, with XFORWARD, of the client whose message comes next. */
+  forwarded: Forwarded | undefined;
 }
+
+/** What is known of the peer when a session begins. */
+export type PeerTerms = Partial<Readonly<Pick<Terms, "secure" | "bindable" | "permitted">>>;
 
 /** What was accepted so far of a mail transaction (§3.3). */
 export interface Transaction {

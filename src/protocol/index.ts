@@ -9,8 +9,10 @@ export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, size
 export { badSyntax, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export { formatCommand } from "./write.js";
 export type {
-  Auth, Bdat, ChallengeResponse, Command, Etrn, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls, WithString,
+  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls,
+  WithString, XClient, XForward,
 } from "./command.js";
+export { TEMPORARILY_UNAVAILABLE, UNAVAILABLE } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
 export { auth, AUTH, NOBODY_KNOWN, type Mechanisms } from "./extensions/auth.js";
@@ -33,6 +35,9 @@ export { parseServerLimits, SERVER_LIMITS, serverLimits, type ServerLimits } fro
 export { SIZE } from "./extensions/size.js";
 export { SMTPUTF8 } from "./extensions/smtputf8.js";
 export { STARTTLS } from "./extensions/starttls.js";
+export { XCLIENT } from "./extensions/xclient.js";
+export { XFORWARD, xforwards } from "./extensions/xforward.js";
+export { forwardable } from "./forwarding.js";
 export { leniencies, LENIENCIES, PRESETS, type Leniency, type Preset } from "./leniency.js";
 export { LIMITS, type Limits } from "./limits.js";
 export { utf8Of } from "./bytes.js";

@@ -99,10 +99,14 @@ export function formatReply({ code, enhanced, lines }: Reply, format: ReplyForma
   const severity = severityOf(code);
   const prefix = format.enhanced && severity !== 3 ? `${enhanced === "" ? `${severity}.0.0` : enhanced} ` : "";
   const room = format.lineOctets - "250 \r\n".length - prefix.length;
-  const texts = lines.flatMap((line) => wrap(printable(line, format.utf8), room));
-  const last = texts.length - 1;
-  return texts.map((text, index) => `${code}${index < last ? "-" : " "}${prefix}${text}\r\n`).join("");
+  const plain = lines.every((line) => line.length <= room && PLAIN.test(line)); // nearly always
+  const texts = plain ? lines : lines.flatMap((line) => wrap(printable(line, format.utf8), room));
+  let text = "";
+  for (let nth = 0; nth < texts.length; nth++) text += `${code}${nth < texts.length - 1 ? "-" : " "}${prefix}${texts[nth]}\r\n`;
+  return text;
 }
+
+const PLAIN = /^[\x09\x20-\x7e]*$/;
 
 export type Severity = 2 | 3 | 4 | 5;
 

@@ -3,7 +3,7 @@
 
 import { Answering, type Owed } from "./answering.js";
 import type { Bdat, ChallengeResponse, Command } from "./command.js";
-import type { Row, Settings } from "./extension.js";
+import type { PeerTerms, Row, Settings } from "./extension.js";
 import { settings as defaultSettings } from "./grammar.js";
 import { Input, type Found } from "./input.js";
 import { MailData } from "./mail-data.js";
@@ -12,7 +12,7 @@ import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
 import { Scan } from "./scan.js";
 import { verb } from "./syntax.js";
-import { CANCEL } from "./verbs.js";
+import { CANCEL, OTHER_PROTOCOLS } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
@@ -31,9 +31,9 @@ export class Server extends Answering {
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
 
-  /** `secure`: under TLS from the first octet on (RFC 8314); `bindable`: it gives something that a login can be tied to. */
-  constructor(settings: Settings = defaultSettings(), { secure = false, bindable = false } = {}) {
-    super(settings, { secure, bindable });
+  /** `secure`: under TLS from the first octet on (RFC 8314); `bindable`: it gives something that a login can be tied to. `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
+  constructor(settings: Settings = defaultSettings(), peer: PeerTerms = {}) {
+    super(settings, peer);
   }
 
   /** What is waited for now. Another value each time that a wait begins: with every command, block of data, question and reply. */
@@ -138,6 +138,7 @@ export class Server extends Answering {
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
     if (OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
+    if (row?.privileged === true && !this.terms.permitted.has(name)) return this.hangUp("4.7.0", `You may not say ${name}`, `${name}_README`, "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const problem = this.#problem(found, name, row);
     const parsed = name === "BDAT" || problem === undefined ? row!.parse!(scan, this.terms) : problem;
@@ -255,6 +256,7 @@ export class Server extends Answering {
       this.#handshake = { type: "handshake", dropped: this.#input.begun };
       this.#input.clear();
     }
+    if (this.state === "connect") return true; // the greeting comes anew, and is the reply
     if (asked.type !== "DATA" || this.state === "closed") return false;
     const chunk = this.#chunk;
     if (given.code < 400) this.#data = new MailData(this.terms, this.terms.transaction.mail, chunk);
@@ -291,9 +293,3 @@ const ABORTS: ReadonlyMap<Reply, AbortReason> = new Map([
   [REPLIES.messageTooBig, "too big"],
   [REPLIES.bareInData, "bare CR or LF"],
 ]);
-
-/**
- * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
- * of the machine it is shown on): such a client is hung up on at once.
- */
-const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);

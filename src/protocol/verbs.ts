@@ -2,7 +2,7 @@
 
 import { COLON, EQUALS, isAscii, isBase64, LESS_THAN, octetLength, octetsOf } from "./bytes.js";
 import { announcesUtf8, type ChallengeResponse, type Hello, type Mail, type Parameters, type Rcpt, type WithString } from "./command.js";
-import type { Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
+import type { Parameter, PeerTerms, Row, Settings, Terms, Transaction } from "./extension.js";
 import type { Leniency } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
@@ -46,9 +46,7 @@ function hello(type: Hello["type"], complete: NonNullable<Row["complete"]>): Row
     format: (command) => `${type} ${command.domain}`,
     ok: (_, terms) => complete(WELCOME, terms),
     complete,
-    agree: (terms, command) => {
-      terms.hello = command;
-    },
+    agree: (terms, command) => void Object.assign(terms, { hello: command, forwarded: undefined }),
   };
 }
 
@@ -75,13 +73,15 @@ export const COMMANDS = {
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
-      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
+      const { forwarded } = terms;
+      const mail: Mail = forwarded === undefined ? { type: "MAIL", reversePath: from, parameters: given } : { type: "MAIL", reversePath: from, parameters: given, forwarded };
       return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.mail) ?? REPLIES.senderOk,
     agree: (terms, command) => {
       terms.transaction = newTransaction(command);
+      terms.forwarded = undefined; // it was told of this message alone
     },
   } satisfies Row<Mail>,
   RCPT: {
@@ -107,7 +107,7 @@ export const COMMANDS = {
     endsGroup: true,
     within: { answer: "dataAnswerMs", reply: "dataReplyMs" },
   },
-  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), within: { reply: "rsetReplyMs" } },
+  RSET: { ...withoutArgument("RSET", () => REPLIES.ok), agree: (terms) => void (terms.forwarded = undefined), within: { reply: "rsetReplyMs" } },
   QUIT: {
     ...withoutArgument("QUIT", (_, terms) => reply(221, "2.0.0", `${terms.hostname} closing connection`, "RFC 5321 §4.1.1.10"), "quit-argument"),
     endsGroup: true,
@@ -146,6 +146,12 @@ export const CANCEL = "*";
 const NO_PARAMETERS: Parameters = Object.freeze({});
 const NO_MAIL: Mail = { type: "MAIL", reversePath: null, parameters: NO_PARAMETERS };
 
+/**
+ * What begins a request of HTTP. A browser can be made to send one here, with commands in its body (as any page may, to any port
+ * of the machine it is shown on): such a client is hung up on at once.
+ */
+export const OTHER_PROTOCOLS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"]);
+
 /** What a transaction begins with (§4.1.1.2). */
 export function newTransaction(mail: Mail): Transaction {
   return { mail, recipients: [] };
@@ -155,9 +161,11 @@ export function newTransaction(mail: Mail): Transaction {
 export const NO_TRANSACTION: Transaction = { mail: NO_MAIL, recipients: Object.freeze<Rcpt[]>([]) as Rcpt[] };
 
 /** What a session begins with. Field by field: copied in one go, each would be of a shape of its own, which is slow and large. */
-export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure, bindable }: Pick<Terms, "secure" | "bindable">): Terms {
-  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, bindable, authenticated: false };
+export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure = false, bindable = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
+  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, bindable, authenticated: false, permitted, forwarded: undefined };
 }
+
+const NO_VERBS: ReadonlySet<string> = new Set();
 
 /** Writes the parameters of MAIL or RCPT, each with a space in front. */
 export function formatParameters(given: Parameters): string {

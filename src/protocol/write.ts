@@ -1,7 +1,7 @@
 // Commands as octets: what a row writes, and what makes sure that the other end reads the same (RFC 5321 §4.1.1).
 
 import { octetsOf } from "./bytes.js";
-import type { Bdat, Request } from "./command.js";
+import type { Bdat, Mail, Request } from "./command.js";
 import type { Grammar, Terms } from "./extension.js";
 import { isReply } from "./reply.js";
 import { Scan } from "./scan.js";
@@ -20,7 +20,7 @@ export function formatCommand(command: Request | Bdat, grammar: Grammar): string
  */
 export function writeCommand(command: Request | Bdat, terms: Terms): string {
   const { grammar, limits } = terms;
-  const { leniencies: _, ...said } = command as Request;
+  const { leniencies: _, forwarded: __, ...said } = command as Mail; // what the line does not have
   const text = formatCommand(command, grammar);
   if (/[\x00-\x1f\x7f]/.test(text)) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
   const line = octetsOf(`${text}\r\n`);

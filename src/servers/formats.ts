@@ -47,10 +47,10 @@ function python(envelope: Envelope): Uint8Array {
 }
 
 /** One JSON object a line: `data` where the message is UTF-8, `dataBase64` where it is not. */
-function json({ peer, client, mailfrom, rcpttos, mailOptions, rcptOptions, size, irregularities, data }: Envelope): Uint8Array {
+function json({ peer, forwarded, client, mailfrom, rcpttos, mailOptions, rcptOptions, size, irregularities, data }: Envelope): Uint8Array {
   const decoded = utf8Of(data);
   const content = decoded === undefined ? { dataBase64: Buffer.from(data).toString("base64") } : { data: decoded };
-  const printed = Buffer.from(JSON.stringify({ peer, client, mailfrom, rcpttos, mailOptions, rcptOptions, size, irregularities, ...content }));
+  const printed = Buffer.from(JSON.stringify({ peer, forwarded, client, mailfrom, rcpttos, mailOptions, rcptOptions, size, irregularities, ...content }));
   // JSON escapes C0 alone; whatever else a terminal obeys is escaped here, wherever it goes.
   const out = new Octets();
   legible(out, printed, 0, printed.length, inJson);

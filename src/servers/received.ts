@@ -1,7 +1,7 @@
 // Trace information (RFC 5321 §4.4): the line that every hop puts in front.
 
-import { isHost, type Hello, type Mail } from "../protocol/index.js";
-import { literal, type Peer } from "../transport/index.js";
+import { forwardable, isHost, UNAVAILABLE, type Forwarded, type Hello, type Mail } from "../protocol/index.js";
+import { isOnThisHost, literal, type Peer } from "../transport/index.js";
 
 /** How a message came here. */
 export interface Passed {
@@ -23,6 +23,20 @@ export function receivedLine(peer: Peer, passed: Passed, hostname: string, date:
   const name = isHost(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
   const from = tcpInfo === undefined ? name : `${name} (${tcpInfo})`;
   return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(passed, peer.user !== undefined)}${pri};\r\n\t${dateTime(date)}\r\n`;
+}
+
+/** What a next hop is told of the client with XFORWARD. There is no queue here in which a message would have a name. */
+export function forwardedFrom(peer: Peer, passed: Passed): Forwarded {
+  const { address, port, name, proxied } = peer;
+  const known = proxied !== "unknown" && literal(address) !== undefined;
+  return {
+    NAME: forwardable(name),
+    ADDR: known ? address.split("%", 1)[0]! : UNAVAILABLE,
+    PORT: known && port !== 0 ? port : UNAVAILABLE,
+    PROTO: withProtocol(passed, peer.user !== undefined),
+    HELO: forwardable(passed.hello.domain),
+    SOURCE: isOnThisHost(peer) ? "LOCAL" : "REMOTE",
+  };
 }
 
 /** "with" names the protocol: RFC 3848, and RFC 6531 §4.3 for SMTPUTF8; S is for TLS, A for a login. */

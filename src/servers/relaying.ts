@@ -1,8 +1,7 @@
 // Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.9).
 
-import { isIP } from "node:net";
 import { reply, type Path } from "../protocol/index.js";
-import { isLoopback, Networks, type Peer } from "../transport/index.js";
+import { isOnThisHost, Networks, type Peer } from "../transport/index.js";
 
 export interface RelayingOptions {
   /** Networks whose clients may relay, besides this host's own: "192.0.2.0/24", "2001:db8::/32", "192.0.2.7". */
@@ -35,9 +34,8 @@ export class Relaying {
    * Whether a client may relay to anywhere: also one who has logged in. One on a unix socket has been let in by the file system. Whoever comes
    * through a proxy is not on this host for his address, and in no network where the proxy did not tell it.
    */
-  trusts({ address, port, user, proxied }: Peer): boolean {
-    const onThisHost = proxied === undefined && (isIP(address) === 0 || isLoopback([address, port]));
-    return user !== undefined || onThisHost || (proxied !== "unknown" && this.#networks.has(address));
+  trusts(peer: Peer): boolean {
+    return peer.user !== undefined || isOnThisHost(peer) || (peer.proxied !== "unknown" && this.#networks.has(peer.address));
   }
 
   /**

@@ -3,18 +3,19 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Irregularity, type Leniency, type Limits, type LineEndings, type Message, type Preset, type Reply, type Settings,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Forwarded, type Irregularity, type Leniency, type Limits, type LineEndings, type Message, type Preset, type Reply, type Settings,
 } from "../protocol/index.js";
 import { SMTP_PORT, type Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
+import { Forwarders, type ForwarderOptions } from "../transport/forwarders.js";
 import type { ServeOptions } from "../transport/serve.js";
 import type { Eventually } from "../transport/eventually.js";
-import type { Answer, Authentication, Peer, Session, Strategy } from "../transport/strategy.js";
+import type { Authentication, MessageAnswer, Peer, Session, Strategy } from "../transport/strategy.js";
 import type { Certificate } from "../transport/tls.js";
 import { visible } from "../transport/visible.js";
 import { Octets } from "./octets.js";
 
-export interface SMTPServerOptions {
+export interface SMTPServerOptions extends ForwarderOptions {
   /** Octets; 0 for no limit. 33,554,432 if not given. */
   readonly dataSizeLimit?: number;
   /** Offers SMTPUTF8, so that addresses may be more than ASCII (RFC 6531). */
@@ -56,6 +57,8 @@ export interface SMTPServerOptions {
 }
 
 export interface MessageOptions {
+  /** Where the message came from, if a host of the networks of `xforward` has told. */
+  readonly forwarded?: Forwarded;
   /** The parameters of MAIL: ["SIZE=1000", "BODY=8BITMIME"]. */
   readonly mailOptions: readonly string[];
   /** Those of each RCPT, in the order of `rcpttos`. */
@@ -93,11 +96,12 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     const { maxConnections, graceMs, accepted, trace, certificate, implicitTls, proxyProtocol, requireTls = false, lmtp = false, authentication } = options;
     if (certificate === undefined && (implicitTls === true || requireTls)) throw new TypeError("TLS needs a certificate");
     if (lmtp && typeof localaddr !== "string" && localaddr[1] === SMTP_PORT) throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
+    const forwarders = new Forwarders(options);
     this.settings = settings({
       hostname: options.hostname ?? hostname(),
       lmtp,
       requireTls,
-      extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(authentication === undefined ? [] : [authentication.extension]), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...(options.extensions ?? [])],
+      extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(authentication === undefined ? [] : [authentication.extension]), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...forwarders.extensions, ...(options.extensions ?? [])],
       limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
       lineEndings: options.lineEndings ?? "refuse",
       ...(options.leniencies !== undefined && { leniencies: options.leniencies }),
@@ -109,6 +113,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       accepted,
       trace,
       authentication,
+      permitted: (peer) => forwarders.permitted(peer),
       certificate,
       implicitTls,
       proxyProtocol,
@@ -138,9 +143,10 @@ export class SMTPServer implements Strategy, AsyncDisposable {
 
   /**
    * Override this. `mailfrom` is "<>" for the null sender; `data` is octets, or text with `decodeData`. Returning nothing means
-   * 250; a reply, or one as text, is sent instead. Throwing means 451: nothing is acknowledged that was not handled.
+   * 250; a reply, or one as text, is sent instead; with LMTP also a list of them, one for each recipient. Throwing means 451:
+   * nothing is acknowledged that was not handled.
    */
-  processMessage(_peer: Peer, _mailfrom: string, _rcpttos: string[], _data: Uint8Array | string, _options: MessageOptions): Eventually<Answer> {
+  processMessage(_peer: Peer, _mailfrom: string, _rcpttos: string[], _data: Uint8Array | string, _options: MessageOptions): Eventually<MessageAnswer> {
     throw new NotImplementedError("processMessage is not overridden");
   }
 
@@ -182,13 +188,13 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     (this.options.log ?? console.error)(visible(`smtpd: ${line}`));
   }
 
-  #process(peer: Peer, { hello, mail, recipients, size, irregularities }: Message, octets: Uint8Array): Eventually<Answer> {
+  #process(peer: Peer, { hello, mail, recipients, size, irregularities }: Message, octets: Uint8Array): Eventually<MessageAnswer> {
     const from = mail.reversePath === null ? "<>" : formatMailbox(mail.reversePath);
     const to = recipients.map(({ forwardPath }) => formatMailbox(forwardPath));
     const data = this.options.decodeData === true ? textOf(octets) : octets;
     const mailOptions = parameterTexts(mail.parameters);
     const rcptOptions = recipients.map(({ parameters }) => parameterTexts(parameters));
-    return this.processMessage(peer, from, to, data, { mailOptions, rcptOptions, client: hello.domain, size, irregularities });
+    return this.processMessage(peer, from, to, data, { mailOptions, rcptOptions, client: hello.domain, size, irregularities, ...(mail.forwarded && { forwarded: mail.forwarded }) });
   }
 
   protected failed(what: string, error: unknown, peer: Peer, replied?: Reply): void {

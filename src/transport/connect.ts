@@ -1,7 +1,7 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { CLIENT_EXTENSIONS, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
+import { CLIENT_EXTENSIONS, parseServerLimits, SERVER_LIMITS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
 import { announcementOf } from "./announced.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
@@ -24,6 +24,8 @@ export interface UpstreamOptions extends IntroductionOptions {
   readonly leniencies?: Iterable<Preset | Leniency>;
   /** Extensions of the application's own, to be made use of where they are offered. */
   readonly extensions?: readonly Extension[];
+  /** Tells, with XFORWARD where it is offered, where a message came from: what MAIL has as `forwarded`. */
+  readonly xforward?: boolean;
   readonly limits?: Partial<Limits>;
   /** For a connection, and for a handshake, in milliseconds. 30,000 if not given. */
   readonly connectMs?: number;
@@ -75,7 +77,7 @@ export class Upstream {
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
-    this.#known = [...new Map([...CLIENT_EXTENSIONS, ...(options.extensions ?? [])].map((each) => [each.keyword, each])).values()]; // one of the application's own goes before ours
+    this.#known = [...new Map([...CLIENT_EXTENSIONS, ...(options.xforward === true ? [XFORWARD] : []), ...(options.extensions ?? [])].map((each) => [each.keyword, each])).values()]; // one of the application's own goes before ours
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */
@@ -132,7 +134,10 @@ export class Upstream {
   }
 
   async #mail(link: Link, mail: Mail): Promise<Reply> {
+    link.transactions += 1;
+    const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
+      for (const told of xforwards(mail.forwarded ?? {}, offered ?? "")) void link.ask(told); // a refusal costs a line in a log at the most
       return await link.ask(fitting(mail, "mail", this.#known, link.offers));
     } catch (error) {
       return notOffered(error);
@@ -196,7 +201,9 @@ export class Upstream {
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
   #keep(link: Link): void {
     const { keep, keepMs, proxyProtocol } = this.#options;
-    if (proxyProtocol !== undefined || !link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
+    const { MAILMAX = Infinity } = parseServerLimits(link.offers?.get(SERVER_LIMITS.keyword) ?? "");
+    const spent = proxyProtocol !== undefined || link.transactions >= MAILMAX; // RFC 9422 §4.1
+    if (spent || !link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
     link.onLost = () => this.#forget(link);
     link.idle(true);
     this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());

@@ -1,10 +1,11 @@
 // The transport: the loop, for a wire of any kind; node:net sockets as wires; the way to the next hop.
 
-export type { Answer, Authentication, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
+export { isOnThisHost, type Answer, type Authentication, type HelloAnswer, type MessageAnswer, type Peer, type Session, type Strategy } from "./strategy.js";
 export type { Eventually } from "./eventually.js";
 export { Connection, type ServeOptions, type Wire } from "./serve.js";
 export { inTime, Stop, type Signal } from "./in-time.js";
 export { isLoopback, literal, reaches, written, type Address } from "./address.js";
+export { Forwarders, type ForwarderOptions } from "./forwarders.js";
 export { Networks } from "./networks.js";
 export { Listener, type ListenOptions } from "./node.js";
 export { formatProxyHeader, PROXY_LIMITS, ProxyReader, type ProxyAddresses, type ProxyStep } from "./proxy-protocol.js";

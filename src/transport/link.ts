@@ -40,6 +40,8 @@ export class Link {
   readonly target: Target;
   /** The answer to having connected (RFC 5321 §3.1). */
   readonly greeting: Promise<Reply>;
+  /** How many transactions were begun on it. */
+  transactions = 0;
   /** Called once, when the session is over. */
   onLost: () => void = () => {};
   readonly #options: LinkOptions;

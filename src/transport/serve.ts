@@ -1,9 +1,10 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { parseReply, reply, REPLIES, Server, type Handshake, type Question, type Reply, type Settings, type Wait } from "../protocol/index.js";
+import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
 import type { Eventually } from "./eventually.js";
-import type { Answer, Authentication, HelloAnswer, Peer, Session, Strategy } from "./strategy.js";
+import { spokenFor } from "./forwarders.js";
+import type { Answer, Authentication, HelloAnswer, MessageAnswer, Peer, Session, Strategy } from "./strategy.js";
 import type { Secured } from "./tls.js";
 
 /** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
@@ -11,6 +12,8 @@ export interface Wire {
   readonly peer: Peer;
   /** Sends octets. False: enough are waiting; call drained() when they are gone. */
   write(octets: Uint8Array): boolean;
+  /** The same for a text, as UTF-8, where the wire can do that as it is. */
+  writeText?(text: string): boolean;
   /** No more octets, please; and: go on. */
   pause(): void;
   resume(): void;
@@ -27,6 +30,8 @@ export interface ServeOptions {
   readonly strategy: Strategy;
   /** How clients log in, if they may. */
   readonly authentication?: Authentication | undefined;
+  /** What a peer may say of clients of its own: XCLIENT, XFORWARD. Nothing, if not given. */
+  readonly permitted?: ((peer: Peer) => ReadonlySet<string>) | undefined;
   /** For the operator: a hook failed; what the peer heard, if it was owed a reply. */
   readonly failed: (what: string, error: unknown, peer: Peer, replied?: Reply) => void;
   /** A message was taken: its 2yz is on the way. */
@@ -35,11 +40,15 @@ export interface ServeOptions {
   readonly trace?: ((peer: Peer, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
 
+type AnyAnswer = HelloAnswer | MessageAnswer;
+
 interface Slot {
   readonly question: Question;
-  answer: HelloAnswer;
+  answer: AnyAnswer;
   settled: boolean;
 }
+
+const NOTHING: ClientAttributes = {};
 
 type Blocked = "on the wire" | "on a body hook" | "on the handshake" | undefined;
 
@@ -47,8 +56,12 @@ export class Connection {
   readonly #wire: Wire;
   readonly #options: ServeOptions;
   readonly #engine: Server;
-  readonly #session: Session;
-  readonly #exchange: Session;
+  /** Who it is that the session is with: the wire's peer, or a client that it speaks for. */
+  #peer: Peer;
+  #session: Session;
+  #exchange: Session;
+  /** What the wire's peer has told of a client (XCLIENT). */
+  #told: ClientAttributes = NOTHING;
   #tls: Secured | undefined;
   /** Questions whose answer is not there yet, or waits behind such a one. At most limits.rcptWindow. */
   readonly #slots: Slot[] = [];
@@ -65,22 +78,12 @@ export class Connection {
   constructor(wire: Wire, options: ServeOptions, tls?: Secured) {
     this.#wire = wire;
     this.#options = options;
+    const { peer } = wire;
+    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined, ...(options.permitted !== undefined && { permitted: options.permitted(peer) }) });
+    this.#peer = peer;
     this.#tls = tls;
-    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined });
-    const session: Session | PromiseLike<Session> = options.strategy.session(wire.peer);
-    if (isThenable(session)) {
-      Promise.resolve(session).catch(() => {});
-      throw new TypeError("session() has to return hooks, not a promise of them");
-    }
-    this.#session = session;
-    const { hostname } = options.settings;
-    this.#exchange = options.authentication?.exchange(
-      hostname,
-      () => this.#tls?.binding,
-      (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)),
-      (error) => this.#report("AUTH", error),
-    ) ?? session;
-    if (tls !== undefined) this.#tell("secured", () => this.#session.secured?.(tls));
+    this.#session = this.#sessionWith(peer);
+    this.#exchange = this.#begin();
   }
 
   /** Goes on as far as it can. Call it once to begin. */
@@ -105,9 +108,9 @@ export class Connection {
   /** The handshake is done. */
   secured(tls: Secured): void {
     if (this.#over) return;
-    this.#tls = tls;
     this.#engine.secured({ bindable: tls.binding !== undefined });
-    this.#tell("secured", () => this.#session.secured?.(tls));
+    this.#tls = tls;
+    this.#tellSecured();
     this.#unblock();
   }
 
@@ -142,6 +145,31 @@ export class Connection {
     this.#unblock();
   }
 
+  #sessionWith(peer: Peer): Session {
+    const session: Session | PromiseLike<Session> = this.#options.strategy.session(peer);
+    if (!isThenable(session)) return session;
+    Promise.resolve(session).catch(() => {});
+    throw new TypeError("session() has to return hooks, not a promise of them");
+  }
+
+  /** The session is there. Gives the hooks of its logins. */
+  #begin(): Session {
+    const session = this.#session;
+    const { authentication, settings } = this.#options;
+    this.#tellSecured();
+    return authentication?.exchange(
+      settings.hostname,
+      () => this.#tls?.binding,
+      (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)),
+      (error) => this.#report("AUTH", error),
+    ) ?? session;
+  }
+
+  #tellSecured(): void {
+    const tls = this.#tls;
+    if (tls !== undefined) this.#tell("secured", () => this.#session.secured?.(tls));
+  }
+
   #step(): boolean {
     const step = this.#engine.next();
     switch (step.type) {
@@ -152,8 +180,7 @@ export class Connection {
       case "need-reply":
         return this.#pause();
       case "output":
-        this.#trace("server", step.octets);
-        if (this.#wire.write(step.octets)) return true;
+        if (this.#write(step)) return true;
         this.#blocked = "on the wire";
         return this.#pause();
       case "body":
@@ -169,6 +196,11 @@ export class Connection {
         this.#ask(step as Question);
         return true;
     }
+  }
+
+  #write(output: Output): boolean {
+    if (this.#options.trace !== undefined) this.#trace("server", output.octets);
+    return output.text !== undefined && this.#wire.writeText !== undefined ? this.#wire.writeText(output.text) : this.#wire.write(output.octets);
   }
 
   #handshake({ dropped }: Handshake): false {
@@ -189,7 +221,7 @@ export class Connection {
     }
     const slot: Slot = { question, answer: undefined, settled: false };
     this.#slots.push(slot);
-    const settle = (value: HelloAnswer): void => {
+    const settle = (value: AnyAnswer): void => {
       slot.answer = value;
       slot.settled = true;
       this.#settle();
@@ -197,10 +229,10 @@ export class Connection {
     answer.then(settle, (error) => settle(this.#failed(question.type, error)));
   }
 
-  #call(question: Question): Eventually<HelloAnswer> {
+  #call(question: Question): Eventually<AnyAnswer> {
     if (question.type === "message" && this.#session.message === undefined) return REPLIES.notHandled;
     const session = question.type === "AUTH" || question.type === "response" ? this.#exchange : this.#session;
-    const hooks = session as { readonly [type: string]: ((step: Question) => Eventually<HelloAnswer>) | undefined };
+    const hooks = session as { readonly [type: string]: ((step: Question) => Eventually<AnyAnswer>) | undefined };
     return hooks[question.type]?.call(session, question);
   }
 
@@ -213,18 +245,35 @@ export class Connection {
     this.pump();
   }
 
-  #reply(question: Question, answer: HelloAnswer): void {
+  #reply(question: Question, answer: AnyAnswer): void {
     try {
       if (this.#engine.state === "closed") return; // too late
+      if (question.type === "XCLIENT") return this.#engine.reply(this.#startOver(question as XClient, toReply(answer as Answer)));
       if (isSettings(answer)) this.#engine.offer(answer);
-      const given = isSettings(answer) ? undefined : toReply(answer);
+      const given = isSettings(answer) ? undefined : isList(answer) ? toReplies(answer) : toReply(answer);
       this.#engine.reply(given);
-      if (question.type === "message" && (given === undefined || given.code < 300)) {
-        this.#tell("accepted", () => this.#options.accepted?.(this.#wire.peer));
+      if (question.type === "message" && [given].flat().some((each) => each === undefined || each.code < 300)) {
+        this.#tell("accepted", () => this.#options.accepted?.(this.#peer));
       }
     } catch (error) {
       this.#engine.reply(this.#failed(question.type, error));
     }
+  }
+
+  /**
+   * XCLIENT: the session so far is over, unless it refuses, and one of the client's begins. What was told in several commands counts
+   * together; an address behind another one is of another client, of whom nothing is known yet.
+   */
+  #startOver({ attributes }: XClient, given: Reply | undefined): Reply {
+    if (given !== undefined && given.code >= 300) return given;
+    const another = attributes.ADDR !== undefined && this.#told.ADDR !== undefined;
+    const told = { ...(another ? NOTHING : this.#told), ...attributes };
+    const peer = spokenFor(told, this.#wire.peer);
+    const [session, old] = [this.#sessionWith(peer), this.#session];
+    this.#tell("closed", () => old.closed?.());
+    [this.#told, this.#peer, this.#session] = [told, peer, session];
+    this.#exchange = this.#begin();
+    return REPLIES.ok; // the greeting follows, and is what the peer hears
   }
 
   #body(chunk: Uint8Array): boolean {
@@ -284,7 +333,7 @@ export class Connection {
   }
 
   /** Calls a hook. What it returns is an answer, or a true promise of one. */
-  #guard<A extends HelloAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
+  #guard<A extends AnyAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
     try {
       const answer = hook();
       return isThenable(answer) ? Promise.resolve(answer) : answer;
@@ -301,7 +350,7 @@ export class Connection {
 
   #report(what: string, error: unknown, replied?: Reply): void {
     try {
-      this.#options.failed(what, error, this.#wire.peer, replied);
+      this.#options.failed(what, error, this.#peer, replied);
     } catch {
       // there is nobody left to tell
     }
@@ -312,8 +361,19 @@ function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-function isSettings(answer: HelloAnswer): answer is Settings {
+function isSettings(answer: AnyAnswer): answer is Settings {
   return typeof answer === "object" && answer !== null && "grammar" in answer;
+}
+
+function isList(answer: AnyAnswer): answer is readonly (Reply | string)[] {
+  return Array.isArray(answer);
+}
+
+/** One for each recipient: nothing said of one is no 250 for it. */
+function toReplies(answer: readonly (Reply | string)[]): readonly Reply[] {
+  const replies = answer.map(toReply).filter((each) => each !== undefined);
+  if (replies.length === 0 || replies.length < answer.length) throw new TypeError("a recipient has no reply");
+  return replies;
 }
 
 /** What a hook returned, as a reply that can be sent. Throws where it is none. */

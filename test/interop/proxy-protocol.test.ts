@@ -107,7 +107,8 @@ for (const [version, option] of [[1, "send-proxy"], [2, "send-proxy-v2"]] as con
 
 for (const version of VERSIONS) {
   testIf(noPostfix, test, `Postfix behind ours, version ${version}`, async () => {
-    const postfix = new Postfix(folder, await freePort(), "smtpd_upstream_proxy_protocol = haproxy\n");
+    const postfix = new Postfix(folder, await freePort());
+    postfix.configure({ smtpd_upstream_proxy_protocol: "haproxy" });
     cleanUp.unshift(() => postfix.server.kill());
     await postfix.server.start();
     const client = await clientOf(await relaying(["127.0.0.1", postfix.server.port], version), "127.0.0.9");

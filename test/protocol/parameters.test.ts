@@ -32,7 +32,7 @@ const cases: Case[] = [...EXTENSIONS.values()].flatMap((extension) => (["MAIL", 
 
 /** What both ends know in a session under TLS, behind this hello. */
 function terms(of: Settings, hello: "EHLO" | "HELO" = "EHLO"): Terms {
-  return { ...newTerms(of, { secure: true, bindable: false }), hello: { type: hello, domain: "x" } };
+  return { ...newTerms(of, { secure: true }), hello: { type: hello, domain: "x" } };
 }
 
 function read(which: Which, parameters: string, of: Terms = terms(all)): Mail | Rcpt | Reply {
@@ -137,7 +137,9 @@ test("REQUIRETLS is offered, and known, under TLS alone", () => {
   assert.throws(() => writeCommand({ type: "MAIL", reversePath: null, parameters: { REQUIRETLS: true } }, plain), RangeError);
 });
 
-test("UTF-8 in ORCPT: for itself with SMTPUTF8 offered and type utf-8, and not otherwise (RFC 6533 §3)", () => {
+test("UTF-8 in ORCPT: for itself with SMTPUTF8 offered and type utf-8, and not otherwise (RFC 6533 §3); as xtext with any type", () => {
+  assert.is(refusal("RCPT", " ORCPT=rfc822;+E7+94+A8@+E4+BE+8B.example"), undefined); // as Postfix has it
+  assert.is(refusal("RCPT", " ORCPT=rfc822;+E7+94@example.com"), 501);
   assert.is(refusal("RCPT", " ORCPT=utf-8;jürgen@exämple.com"), undefined);
   assert.is(refusal("RCPT", " ORCPT=UTF-8;jürgen@exämple.com"), undefined);
   assert.is(refusal("RCPT", " ORCPT=utf-8;\u0085"), 501);

@@ -233,6 +233,15 @@ test("X-Peer, and too many hops: as with PureProxy, for lists too", async () => 
   assert.is(mailman.messages.length, 1);
 });
 
+test("upstream is told where people's mail came from, Mailman is not", async () => {
+  const xforward = { EHLO: "250-upstream.test\r\n250 XFORWARD ADDR SOURCE", LHLO: "250-localhost\r\n250 XFORWARD ADDR SOURCE", XFORWARD: "250 Ok" };
+  const { client, mailman, upstream } = await scene({ atUpstream: xforward, atMailman: xforward, upstream: { xforward: true } });
+  await envelope(client, "ant@lists.test", "bob@x.test");
+  assert.match(await send(client), /^250/);
+  assert.match(upstream.dialogue, /XFORWARD ADDR=127\.0\.0\.1, XFORWARD SOURCE=LOCAL, MAIL FROM/);
+  assert.not.match(mailman.dialogue, /XFORWARD/);
+});
+
 // All or nothing, and the worst reply
 
 const TOGETHER = ["ant@lists.test", "bob@x.test", "bee@lists.test"];

@@ -3,9 +3,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
-import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, MT_PRIORITY, RRVS } from "../../dist/protocol/index.js";
+import { BINARYMIME, CHUNKING, deliverBy, LINE_ENDINGS, MT_PRIORITY } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
-import { receivedLine } from "../../dist/servers/received.js";
+import { forwardedFrom, receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
 import { authentication, reaches } from "../../dist/transport/index.js";
 import { Client, eventually, freePort } from "../client.js";
@@ -51,7 +51,7 @@ function withoutTrace(message: string): string {
 
 test("upstream's own replies, and its own offers, as far as both can do it", async () => {
   const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-SIZE 5000\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8" }, { dataSizeLimit: 9000 });
-  assert.is(await client.say("EHLO client.example"), "250-proxy.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
+  assert.is(await client.say("EHLO client.example"), "250-proxy.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n250-ENHANCEDSTATUSCODES\r\n250-HELP\r\n250 DSN\r\n");
   assert.is(await client.say("MAIL FROM:<a@b> SIZE=5001"), "552 5.3.4 Message size exceeds fixed maximum message size\r\n");
   assert.is(await client.say("MAIL FROM:<a@b> SIZE=100"), "250 2.1.0 Sender fine\r\n");
   assert.is(await client.say("RCPT TO:<c@d>"), "250 2.1.5 Recipient fine\r\n");
@@ -79,14 +79,19 @@ test("what it lets pass it passes on as the grammar has it, but for what an addr
   assert.equal(server.heard.flat().filter((line) => /^(MAIL|RCPT)/.test(line)), ["MAIL FROM:<root>", "RCPT TO:<ann..b@my_host.example>"]);
 });
 
-test("extensions given to the proxy are known at both ends, and offered as far as upstream does, in its words", async () => {
-  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250 DELIVERBY 240" }, { extensions: [DSN, DELIVER_BY, RRVS] });
-  assert.match(await client.say("EHLO client.example"), /250-HELP\r\n250-DSN\r\n250 DELIVERBY 240\r\n$/);
+test("what is passed on as it came is known at both ends, and offered as far as upstream does, in its words", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250-MT-PRIORITY\r\n250 DELIVERBY 240" });
+  assert.match(await client.say("EHLO client.example"), /250-HELP\r\n250-DELIVERBY 240\r\n250 DSN\r\n$/);
   assert.is(await client.say("MAIL FROM:<a@b> BY=239;R"), "555 With R, BY is 240 seconds at the least\r\n");
   assert.match(await client.say("MAIL FROM:<a@b> BY=240;R ENVID=q+2Br"), /^250/);
   assert.match(await client.say("RCPT TO:<c@d> RRVS=2014-04-03T23:01:00Z"), /^555/);
   assert.match(await client.say("RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d"), /^250/);
   assert.match(server.dialogue, /MAIL FROM:<a@b> BY=240;R ENVID=q\+2Br, RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d$/);
+});
+
+test("further extensions are given to the proxy; one of its own goes before that which is passed on", async () => {
+  const { client } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250-MT-PRIORITY\r\n250 DELIVERBY 240" }, { extensions: [MT_PRIORITY, deliverBy(600)] });
+  assert.match(await client.say("EHLO client.example"), /250-DSN\r\n250-MT-PRIORITY\r\n250 DELIVERBY 600\r\n$/);
 });
 
 /** What upstream hears of MAIL, when a client says these lines to a proxy that lets it log in. */
@@ -217,7 +222,7 @@ test("upstream down: a useful EHLO, 451 at MAIL; once it is up, mail", async () 
   const { address, log } = await proxied(["127.0.0.1", port]);
   const client = await Client.connect(address);
   cleanUp.unshift(() => client.end());
-  assert.match(await client.say("EHLO client.example"), /250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-HELP\r\n250 SMTPUTF8\r\n/);
+  assert.match(await client.say("EHLO client.example"), /250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-HELP\r\n250-SMTPUTF8\r\n250-DELIVERBY\r\n/);
   assert.is(await client.say("MAIL FROM:<a@b> BODY=8BITMIME"), "451 4.4.1 Upstream: cannot connect (ECONNREFUSED)\r\n");
   assert.is(await client.say("RCPT TO:<c@d>"), "503 5.5.1 Bad sequence of commands: send MAIL first\r\n");
   assert.match(log.join("\n"), /upstream 127\.0\.0\.1:\d+: 451 Upstream: cannot connect \(ECONNREFUSED\)/);
@@ -425,6 +430,99 @@ test("a slow upstream holds the client back; a message of any size passes in lit
   const held = client.socket.writableLength;
   assert.ok(held > 20_000_000, `${held} octets are still the client's`);
   client.end();
+});
+
+// Where a message came from
+
+const XFORWARD_OFFERED = "250-upstream.example\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250 XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE";
+
+/** What upstream has heard of clients. */
+function forwarded({ heard }: Scripted): string[] {
+  return heard.flat().filter((line) => line.startsWith("XFORWARD"));
+}
+
+test("upstream is told where a message came from, in front of MAIL and in the same write, where it is asked for", async () => {
+  const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, { upstream: { xforward: true } });
+  const { localPort } = client.socket;
+  assert.match(await client.deliver("one"), /^250/);
+  assert.match(await client.say("HELO [127.0.0.1]"), /^250/);
+  assert.match(await client.say("MAIL FROM:<e@f>"), /^250/);
+  const address = `XFORWARD NAME=[UNAVAILABLE] ADDR=127.0.0.1 PORT=${localPort}`;
+  assert.is(server.dialogue, [
+    "EHLO proxy.example", "RSET", address, "XFORWARD PROTO=ESMTP HELO=client.example", "XFORWARD SOURCE=LOCAL", "MAIL FROM:<a@example.com>", "RCPT TO:<b@example.org>", "DATA",
+    "RSET", address, "XFORWARD PROTO=SMTP HELO=[127.0.0.1]", "XFORWARD SOURCE=LOCAL", "MAIL FROM:<e@f>",
+  ].join(", "));
+});
+
+test("upstream is told in one segment with MAIL", async () => {
+  const segments: string[] = [];
+  const { client } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, {
+    upstream: { xforward: true, trace: (_, from, octets) => void (from === "client" && segments.push(Buffer.from(octets).toString())) },
+  });
+  await client.say("EHLO client.example");
+  await client.say("MAIL FROM:<a@b>");
+  assert.match(segments.at(-1)!, /^RSET\r\nXFORWARD [^]*\r\nMAIL FROM:<a@b>\r\n$/);
+});
+
+test("upstream is told no more than it knows, nothing where it does not offer it, and nothing where it is not asked for", async () => {
+  const said = async (offer: string, options: PureProxyOptions): Promise<string[]> => {
+    const { client, server } = await through({ EHLO: `250-upstream.example\r\n250 ${offer}` , XFORWARD: "250 2.0.0 Ok" }, options);
+    assert.match(await client.deliver("one"), /^250/);
+    return forwarded(server);
+  };
+  const asked = { upstream: { xforward: true } };
+  assert.equal(await said("XFORWARD HELO xthing", asked), ["XFORWARD HELO=client.example"]);
+  assert.equal(await said("XFORWARD", asked), []);
+  assert.equal(await said("PIPELINING", asked), []);
+  assert.equal(await said("XFORWARD NAME ADDR", {}), []);
+});
+
+test("an upstream that refuses it gets the message all the same", async () => {
+  for (const XFORWARD of ["501 5.5.4 Bad", "550 5.7.0 Not from you", "450 4.3.0 Later"]) {
+    const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD }, { upstream: { xforward: true } });
+    assert.match(await client.deliver("one"), /^250/);
+    assert.is(server.messages.length, 1);
+    assert.is(forwarded(server).length, 3);
+  }
+});
+
+test("what a client calls itself is fit for upstream's logs", async () => {
+  const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, { upstream: { xforward: true }, leniencies: ["interoperable"] });
+  await client.say("EHLO <a>;\"b\"+c");
+  await client.say("MAIL FROM:<a@b>");
+  assert.is(forwarded(server)[1], "XFORWARD PROTO=ESMTP HELO=?a???b?+2Bc");
+  await client.say(`EHLO ${"+".repeat(200)}`);
+  assert.match(await client.say("MAIL FROM:<a@b>"), /^250/);
+  assert.is(forwarded(server)[4], "XFORWARD PROTO=ESMTP HELO=[UNAVAILABLE]");
+});
+
+test("what a client that is trusted with it says is passed on; so is whom it speaks for", async () => {
+  const { client, server } = await through({ EHLO: XFORWARD_OFFERED, XFORWARD: "250 2.0.0 Ok" }, { upstream: { xforward: true }, xclient: ["127.0.0.1"], xforward: ["127.0.0.1"], allow: ["2001:db8::/32"] });
+  await client.say("EHLO filter.example");
+  await client.say("XFORWARD NAME=spike.example ADDR=168.100.189.2");
+  await client.say("XFORWARD IDENT=4711");
+  await client.say("MAIL FROM:<a@b>");
+  assert.equal(forwarded(server), ["XFORWARD NAME=spike.example ADDR=168.100.189.2", "XFORWARD IDENT=4711"]);
+  await client.say("RSET");
+  await client.say("XCLIENT NAME=bee.example ADDR=IPV6:2001:db8::1 PORT=25 LOGIN=ann");
+  await client.say("EHLO bee.example");
+  await client.say("MAIL FROM:<a@b>");
+  assert.equal(forwarded(server).slice(2), ["XFORWARD NAME=bee.example ADDR=IPV6:2001:db8::1 PORT=25", "XFORWARD PROTO=ESMTPA HELO=bee.example", "XFORWARD SOURCE=REMOTE"]);
+  await client.say("RSET");
+  await client.say("XCLIENT ADDR=[UNAVAILABLE] LOGIN=ann");
+  await client.say("EHLO x");
+  await client.say("MAIL FROM:<a@b>");
+  assert.equal(forwarded(server).slice(5), ["XFORWARD NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE]", "XFORWARD PROTO=ESMTPA HELO=x", "XFORWARD SOURCE=REMOTE"]);
+});
+
+test("what is told of clients without an address, or with a zone, or behind a proxy", () => {
+  const mail = commandOf("MAIL FROM:<a@b>") as Mail;
+  const of = (address: string, port: number, proxied?: "client" | "unknown"): string[] => Object.values(forwardedFrom({ address, port, localAddress: address, localPort: 2, ...(proxied && { proxied }) }, { hello: { type: "EHLO", domain: "x" }, mail, secure: true })).map(String);
+  const none = "[UNAVAILABLE]";
+  assert.equal(of("local", 0), [none, none, none, "ESMTPS", "x", "LOCAL"]);
+  assert.equal(of("fe80::1%eth0", 7), [none, "fe80::1", "7", "ESMTPS", "x", "REMOTE"]);
+  assert.equal(of("127.0.0.1", 7, "client"), [none, "127.0.0.1", "7", "ESMTPS", "x", "REMOTE"]);
+  assert.equal(of("127.0.0.1", 7, "unknown"), [none, none, none, "ESMTPS", "x", "REMOTE"]);
 });
 
 // Not an open relay

@@ -1,8 +1,7 @@
 // The PROXY protocol over real sockets: proxies that tell us of their clients, and next hops that we tell of ours.
 
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect as connectNet, createServer, type Socket } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type NextHop, type Peer, type PureProxyOptions, type Session, type SMTPServerOptions } from "../../dist/index.js";
 import type { Mail } from "../../dist/protocol/index.js";
 import { formatProxyHeader, Networks, ProxyReader, Upstream, type ProxyAddresses } from "../../dist/transport/index.js";
+import { makeCertificate } from "../certificate.js";
 import { Client, eventually, freePort, PATIENCE_MS } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { have, testIf } from "../interop/tools.js";
@@ -30,12 +30,7 @@ test.after.each(async () => {
 });
 test.after(() => rmSync(folder, { recursive: true }));
 
-function certificate(): { readonly cert: string; readonly key: string } {
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=mx.example", "-addext", "subjectAltName=DNS:mx.example,DNS:localhost"], { stdio: "ignore" });
-  return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
-}
-const ours = noOpenssl === undefined ? certificate() : { cert: "", key: "" };
+const ours = noOpenssl === undefined ? makeCertificate(folder, "mx.example", ["DNS:mx.example", "DNS:localhost"]) : { cert: "", key: "" };
 
 // --- proxies in front of us ---
 
@@ -391,6 +386,7 @@ for (const proxyProtocol of [1, 2] as const) {
     const client = await clientOf(proxy);
     assert.match(await client.deliver("Subject: hello"), /^250 2\.6\.0 Queued/);
     assert.equal(headers, [{}, told(client, proxy)]);
+    await eventually(() => server.heard.every((lines) => lines.at(-1) === "QUIT"), "neither is kept");
     assert.is(server.dialogue, "EHLO proxy.example, QUIT | EHLO proxy.example, MAIL FROM:<a@example.com>, RCPT TO:<b@example.org>, DATA, QUIT");
   });
 

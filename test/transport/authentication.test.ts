@@ -6,7 +6,6 @@ import { PureProxy, SMTPServer, type Address, type Peer, type Session, type SMTP
 import { authentication, type AuthenticationOptions, type Authenticator, type Identity } from "../../dist/transport/index.js";
 import { Client, eventually } from "../client.js";
 import { Dialogue } from "../../dist/dialogue.js";
-import { have, run, testIf } from "../interop/tools.js";
 import { Scripted } from "../scripted.js";
 
 const test = suite("authentication");
@@ -122,14 +121,5 @@ test("credentials are not in the dialogue that -d prints", async () => {
   assert.not.match(lines.join("\n"), new RegExp([plain("tim", "tanstaaftanstaaf"), base64("tim"), base64("tanstaaftanstaaf")].join("|")));
   assert.match(lines.join("\n"), /x C: auth plain \(credentials\)\n.*\nx C: AUTH LOGIN\n.*\nx C: \(credentials\)\n.*\nx C: \(credentials\)\n/);
 });
-
-for (const mechanism of ["PLAIN", "LOGIN", "CRAM-MD5"]) {
-  testIf(have("swaks", "--version") ? undefined : "there is no swaks", test, `swaks logs in by ${mechanism}`, async () => {
-    const { server, address } = await served();
-    const { code, stdout } = await run("swaks", ["--server", `127.0.0.1:${address[1]}`, "--from", "a@b.example", "--to", "c@d.example", "--auth", mechanism, "--auth-user", "tim", "--auth-password", "tanstaaftanstaaf"]);
-    assert.is(code, 0, stdout);
-    assert.is(server.identities.length, 1);
-  });
-}
 
 test.run();

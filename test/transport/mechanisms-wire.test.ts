@@ -1,8 +1,7 @@
 // AUTH over real connections: the way upstream, and a server that hears it with Login; what TLS gives to bind a login to.
 
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +12,7 @@ import type { Mail } from "../../dist/protocol/index.js";
 import {
   bindingFor, channelBinding, Login, MECHANISMS, offered, scramSecret, Upstream, type Authenticator, type ChannelBinding, type Credentials, type Identity, type Mechanism, type UpstreamOptions,
 } from "../../dist/transport/index.js";
+import { makeCertificate } from "../certificate.js";
 import { commandOf } from "../client-transcript.js";
 import { have, run, testIf } from "../interop/tools.js";
 
@@ -22,13 +22,7 @@ const MAIL = commandOf("MAIL FROM:<a@b>") as Mail;
 const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
 const cleanUp: (() => unknown)[] = [];
 const noOpenssl = have("openssl", "version") ? undefined : "openssl is not here";
-const [key, cert] = noOpenssl === undefined ? certificate() : ["", ""];
-
-function certificate(): readonly [key: string, cert: string] {
-  const [keyFile, file] = [join(folder, "key"), join(folder, "cert")];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", keyFile, "-out", file, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], { stdio: "ignore" });
-  return [readFileSync(keyFile, "utf8"), readFileSync(file, "utf8")];
-}
+const { key, cert } = noOpenssl === undefined ? makeCertificate(folder, "localhost") : { key: "", cert: "" };
 
 test.after.each(async () => {
   for (const each of cleanUp.splice(0)) await each();

@@ -1,15 +1,15 @@
 // TLS at the receiving end, over real sockets: STARTTLS, TLS from the first octet on, certificates.
 
-import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SMTPServer, type Address, type Certificate, type Secured, type Session, type SMTPServerOptions } from "../../dist/index.js";
+import { makeCertificate, type Made } from "../certificate.js";
 import { scramClient } from "../../dist/transport/sasl/scram.js";
 import { authentication, channelBinding, scramSecret, Upstream } from "../../dist/transport/index.js";
 import { Client, eventually, PATIENCE_MS } from "../client.js";
@@ -25,15 +25,9 @@ test.after.each(async () => {
 });
 test.after(() => rmSync(folder, { recursive: true }));
 
-function certificate(name: string): { readonly cert: string; readonly key: string } {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`], { stdio: "ignore" });
-  return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
-}
-
-const made = new Map<string, ReturnType<typeof certificate>>();
-function pem(name: string): ReturnType<typeof certificate> {
-  const found = made.get(name) ?? certificate(name);
+const made = new Map<string, Pick<Made, "cert" | "key">>();
+function pem(name: string): Pick<Made, "cert" | "key"> {
+  const found = made.get(name) ?? makeCertificate(folder, name);
   made.set(name, found);
   return found;
 }
@@ -109,6 +103,28 @@ testIf(WHY, test, "STARTTLS: the session starts over, and a message comes throug
   assert.match(await talk.say("QUIT"), /^221/);
 });
 
+testIf(WHY, test, "XCLIENT leaves TLS as it is, and the new session is told of it", async () => {
+  const { server, address } = await served({ xclient: ["127.0.0.1"], requireTls: true });
+  const client = await Client.connect(address);
+  await client.say("EHLO forwarder.example");
+  assert.match(await client.say("XCLIENT ADDR=192.0.2.1"), /^530/);
+  assert.match(await client.say("STARTTLS"), /^220/);
+  const talk = await secured(client);
+  assert.match(await talk.say("XCLIENT ADDR=192.0.2.1"), /^220 mx\.example ESMTP ready/);
+  assert.not.match(await talk.say("EHLO client.example"), /STARTTLS/);
+  assert.match(await talk.say("MAIL FROM:<a@b>"), /^250/);
+  assert.is(server.seen.length, 2);
+  assert.equal(server.seen[1], server.seen[0]);
+});
+
+testIf(WHY, test, "XCLIENT with TLS from the first octet on", async () => {
+  const { server, address } = await served({ xclient: ["127.0.0.1"], implicitTls: true });
+  const talk = await Talk.over(connectTls({ host: "127.0.0.1", port: address[1] as number, servername: "mx.example", ca: pem("mx.example").cert }));
+  await talk.until(/^220 /m);
+  assert.match(await talk.say("XCLIENT ADDR=192.0.2.1"), /^220/);
+  assert.is(server.seen.length, 2);
+});
+
 class Slow extends Seeing {
   override session(peer: Parameters<SMTPServer["session"]>[0]): Session {
     return { ...super.session(peer), STARTTLS: async () => void (await new Promise((resolve) => setTimeout(resolve, 20))) };
@@ -165,6 +181,25 @@ testIf(WHY, test, "a handshake that nobody ends", async () => {
     await eventually(() => client.socket.destroyed || client.socket.readableEnded, "it is closed");
     client.end();
   }
+});
+
+testIf(WHY, test, "a handshake that its client gives up", async () => {
+  for (const implicitTls of [true, false]) {
+    const { address } = await served({ implicitTls });
+    const client = await Client.connectOnly(address, { allowHalfOpen: true });
+    if (!implicitTls) await client.until(/220 .*\r\n/).then(() => client.say("EHLO x")).then(() => client.say("STARTTLS"));
+    client.socket.end();
+    await eventually(() => client.socket.readableEnded || client.socket.destroyed, "the server closes, too");
+    client.end();
+  }
+});
+
+testIf(WHY, test, "a handshake under way does not keep a server from closing", async () => {
+  const { server, address } = await served({ implicitTls: true });
+  await Client.connectOnly(address);
+  let closed = false;
+  void server.close().then(() => (closed = true));
+  await eventually(() => closed, "it is closed");
 });
 
 testIf(WHY, test, "TLS that is required, and a second certificate while it runs", async () => {

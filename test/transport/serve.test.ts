@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { reply, settings, type SettingsOptions } from "../../dist/protocol/index.js";
-import { Connection, type Answer, type Eventually, type Peer, type Session, type Wire } from "../../dist/transport/index.js";
+import { Connection, type Answer, type Eventually, type MessageAnswer, type Peer, type Session, type Wire } from "../../dist/transport/index.js";
 import { octetsOf } from "../drive.js";
 
 const test = suite("serve");
@@ -41,13 +41,14 @@ interface Served {
   feed(text: string): Served;
 }
 
-function served(session: Session, options: SettingsOptions = {}): Served {
+function served(session: Session, options: SettingsOptions = {}, accepted?: () => void): Served {
   const wire = new MemoryWire();
   const failures: string[] = [];
   const connection = new Connection(wire, {
     settings: settings({ hostname: "foo.com", ...options }),
     strategy: { session: () => session },
     failed: (what, error) => failures.push(`${what}: ${String(error)}`),
+    accepted,
   });
   connection.pump();
   const all: Served = { wire, connection, failures, feed: (text) => (connection.receive(octetsOf(text)), all) };
@@ -314,6 +315,32 @@ test("a request of HTTP is hung up on", () => {
     feed(`${line}\r\nHost: localhost\r\n\r\nEHLO x\r\nMAIL FROM:<a@b>\r\n`);
     assert.match(wire.said, /ready\r\n421 4.7.0 foo.com This is SMTP\r\n$/);
     assert.equal(wire.events, ["close"]);
+  }
+});
+
+const LMTP_GROUP = "LHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<1@d>\r\nRCPT TO:<2@d>\r\nRCPT TO:<3@d>\r\nDATA\r\n";
+const ANSWERS: readonly { readonly answer: MessageAnswer; readonly said: string }[] = [
+  { answer: ["250 2.1.5 One", reply(452, "4.2.2", "Two"), "550 5.2.1 Three"], said: "250 One\r\n452 Two\r\n550 Three\r\n" },
+  { answer: ["550 5.2.1 One", "250 2.1.5 All others"], said: "550 One\r\n250 All others\r\n250 All others\r\n" },
+  { answer: ["452 4.2.2 All"], said: "452 All\r\n".repeat(3) },
+  { answer: "250 2.1.5 All", said: "250 All\r\n".repeat(3) },
+  { answer: [], said: "451 Local error in processing\r\n".repeat(3) },
+  { answer: ["250 2.1.5 One", ""], said: "451 Local error in processing\r\n".repeat(3) },
+  { answer: [undefined as unknown as string], said: "451 Local error in processing\r\n".repeat(3) },
+];
+
+test("LMTP: a message has a reply for each recipient; the last counts for all further ones", async () => {
+  for (const { answer, said } of ANSWERS) {
+    for (const message of [() => answer, async () => answer]) {
+      let accepted = 0;
+      const { wire, feed } = served({ message }, { lmtp: true, extensions: [] }, () => (accepted += 1));
+      feed(LMTP_GROUP);
+      wire.take();
+      feed(".\r\n");
+      await turn();
+      assert.is(wire.take(), said);
+      assert.is(accepted, said.includes("250") ? 1 : 0);
+    }
   }
 });
 

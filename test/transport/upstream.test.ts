@@ -1,17 +1,17 @@
 // The way to the next hop: real sockets, and servers that do what their script says.
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Mail, Rcpt, Reply } from "../../dist/protocol/index.js";
 import { targetsOf, Upstream, type Credentials, type NextHop, type Resolver, type Transaction, type UpstreamOptions } from "../../dist/transport/index.js";
+import { makeCertificate } from "../certificate.js";
 import { eventually, freePort } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { have, testIf } from "../interop/tools.js";
-import { Scripted, type Certificate, type Script } from "../scripted.js";
+import { Scripted, type Script } from "../scripted.js";
 
 const test = suite("upstream");
 
@@ -117,6 +117,13 @@ test("as many as asked for are kept, for as long as asked for, and said QUIT to"
   for (const transaction of both) transaction.abort();
   await eventually(() => server.heard.filter((lines) => lines.at(-1) === "QUIT").length === 1, "one is let go at once");
   await eventually(() => server.heard.filter((lines) => lines.at(-1) === "QUIT").length === 2, "the other after a while");
+});
+
+test("a connection is kept for as many transactions as the server takes in a session (RFC 9422 §4.1)", async () => {
+  const server = await scripted({ EHLO: "250-upstream.example\r\n250 LIMITS MAILMAX=2" });
+  const to = upstream(server.address);
+  for (let nth = 0; nth < 5; nth++) await deliver(to);
+  assert.equal(server.heard.map((lines) => lines.filter((line) => line.startsWith("MAIL")).length), [2, 2, 1]);
 });
 
 test("keeping none is possible", async () => {
@@ -510,16 +517,9 @@ test("none is tried that is as far away as we are", async () => {
 
 // TLS (RFC 3207, RFC 8314) and AUTH (RFC 4954)
 
-function certificate(name: string): Certificate & { readonly file: string } {
-  const [key, file] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
-  const names = `subjectAltName=DNS:${name},${name === "localhost" ? "IP:127.0.0.1" : "DNS:other.example"}`;
-  execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", file, "-days", "2", "-subj", `/CN=${name}`, "-addext", names], { stdio: "ignore" });
-  return { key: readFileSync(key, "utf8"), cert: readFileSync(file, "utf8"), file };
-}
-
 const noOpenssl = have("openssl", "version") ? undefined : "openssl is not here";
-const ours = noOpenssl === undefined ? certificate("localhost") : { key: "", cert: "" };
-const theirs = noOpenssl === undefined ? certificate("evil.example") : { key: "", cert: "" };
+const ours = noOpenssl === undefined ? makeCertificate(folder, "localhost") : { key: "", cert: "" };
+const theirs = noOpenssl === undefined ? makeCertificate(folder, "evil.example", ["DNS:evil.example", "DNS:other.example"]) : { key: "", cert: "" };
 const OFFERING_TLS: Script = { EHLO: "250-upstream.example\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN" };
 
 function testTls(name: string, body: () => Promise<void>): void {

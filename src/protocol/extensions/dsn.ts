@@ -38,15 +38,18 @@ function isNotify(value: string): boolean {
   return value === "NEVER" || value.split(",").every((each) => NOTIFIED.includes(each));
 }
 
-/** original-recipient-address = addr-type ";" xtext, addr-type = atom. RFC 6533 §3: with type utf-8, UTF-8 may stand for itself. */
+/**
+ * original-recipient-address = addr-type ";" xtext, addr-type = atom. RFC 6533 §3: with type utf-8, UTF-8 may stand for itself. As
+ * hexchars it comes with any type: Postfix calls an internationalised address rfc822, and its mail would bounce.
+ */
 function isOriginalRecipient(value: string): boolean {
   const semicolon = value.indexOf(";");
   const type = value.slice(0, Math.max(0, semicolon));
   const address = value.slice(semicolon + 1);
-  return ATOM.test(type) && isPrintable(type.toLowerCase() === "utf-8" ? address.replace(/[\u00a0-\u{10ffff}]/gu, "") : address);
+  return ATOM.test(type) && parseXtext(type.toLowerCase() === "utf-8" ? address.replace(/[\u00a0-\u{10ffff}]/gu, "") : address) !== undefined;
 }
 
-/** xtext, of graphic characters and white space of ASCII (§4.2, §4.4) */
+/** xtext, of graphic characters and white space of ASCII (§4.4) */
 function isPrintable(xtext: string): boolean {
   const text = parseXtext(xtext);
   return text !== undefined && isAscii(text);

@@ -10,8 +10,8 @@ export const HELP: Extension = {
   verbs: { HELP: withString("HELP", "HELP [SP verb]", help, false) },
 };
 
-function help({ string }: WithString, { grammar }: Terms): Reply {
-  const verbs = [...grammar.rows].filter(([, row]) => row.syntax !== undefined).map(([verb]) => verb);
+function help({ string }: WithString, { grammar, permitted }: Terms): Reply {
+  const verbs = [...grammar.rows].filter(([verb, row]) => row.syntax !== undefined && (row.privileged !== true || permitted.has(verb))).map(([verb]) => verb);
   if (string === "") return reply(214, "2.0.0", `Supported commands: ${verbs.join(" ")}`, "RFC 5321 §4.1.1.8");
   const syntax = grammar.rows.get(string.toUpperCase())?.syntax;
   return syntax === undefined ? REPLIES.topicUnknown : reply(214, "2.0.0", `Syntax: ${syntax}`, "RFC 5321 §4.1.1.8");
