@@ -157,7 +157,12 @@ export class Connection {
     const session = this.#session;
     const { authentication, settings } = this.#options;
     this.#tellSecured();
-    return authentication?.exchange(settings.hostname, () => this.#tls?.binding, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
+    return authentication?.exchange(
+      settings.hostname,
+      () => this.#tls?.binding,
+      (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)),
+      (error) => this.#report("AUTH", error),
+    ) ?? session;
   }
 
   #tellSecured(): void {
