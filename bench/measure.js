@@ -1,56 +1,101 @@
 // Interleaved rounds: A B C, A B C … so that a machine that is slow for a while is slow for all. Only ratios within a round count.
 
-const ROUNDS = 15;
+import { unlessQuick } from "./options.js";
+
+export const ROUNDS = unlessQuick(15, 2);
+/** Rounds that are not counted: the compiler learns. */
+const WARM_UP = unlessQuick(3, 1);
+/** How long one that only computes has to learn: the compiler optimises in steps, and beside us. */
+const WARM_UP_MS = unlessQuick(300, 1);
+/** How long it works within a round: ten thousand times what the clock can tell apart, with collections of garbage in it. */
+const SLICE_MS = unlessQuick(20, 1);
+
+/** @typedef {{ median: number, low: number, high: number }} Spread the median and the quartiles */
+/** @typedef {{ least?: number, most?: number }} Goal for a ratio; of the base, for what is measured */
+/** @typedef {{ median: number, base?: true, ratio?: Spread, goal?: Goal }} Cell without a ratio: the base itself, or what could not be measured */
 
 /**
- * @param {Record<string, () => number>} contestants each does some work and returns how much: octets, lines, segments
- * @param {string} base the one that the others are compared with
- * @returns {{ name: string, perSecond: number, ratio: number, quartiles: [number, number] }[]} `ratio`: rate / rate of the base
+ * @template T
+ * @param {readonly T[]} contestants
+ * @param {(contestant: T, at: number) => Promise<void>} work `at` is negative while nothing counts
+ * @param {{ rounds?: number, warmUp?: number }} [options]
  */
-export function compare(contestants, base) {
-  const names = Object.keys(contestants);
-  /** @type {Record<string, number[]>} */
-  const rates = Object.fromEntries(names.map((name) => [name, []]));
-  for (let round = -3; round < ROUNDS; round++) {
-    for (const name of names) {
-      const began = process.hrtime.bigint();
-      const amount = contestants[name]();
-      const seconds = Number(process.hrtime.bigint() - began) / 1e9;
-      if (round >= 0) rates[name].push(amount / seconds); // the rounds before are for the compiler
+export async function interleaved(contestants, work, { rounds = ROUNDS, warmUp = WARM_UP } = {}) {
+  for (let at = -warmUp; at < rounds; at++) {
+    for (const contestant of contestants) await work(contestant, at);
+  }
+}
+
+/**
+ * Contestants that do nothing but compute. How often each works within a round is found first, so that all take about as long.
+ * Seconds are those of CPU, the collector's too: what else runs on the machine meanwhile does not count.
+ * @param {Record<string, () => number>} contestants each does some work and says how much: octets, lines, segments
+ * @returns {Record<string, number[]>} amounts a second, a round each
+ */
+export function ratesOf(contestants) {
+  const lanes = Object.entries(contestants).map(([name, work]) => ({ name, work, times: timesOf(work), rates: /** @type {number[]} */ ([]) }));
+  for (let at = 0; at < ROUNDS; at++) {
+    for (const { work, times, rates } of lanes) {
+      const began = cpuMs();
+      let amount = 0;
+      for (let time = 0; time < times; time++) amount += work();
+      rates.push((amount / (cpuMs() - began)) * 1000);
     }
   }
-  return names.map((name) => {
-    const ratios = rates[name].map((rate, round) => rate / rates[base][round]).sort((a, b) => a - b);
-    return { name, perSecond: quantile([...rates[name]].sort((a, b) => a - b), 0.5), ratio: quantile(ratios, 0.5), quartiles: [quantile(ratios, 0.25), quantile(ratios, 0.75)] };
-  });
+  return Object.fromEntries(lanes.map(({ name, rates }) => [name, rates]));
 }
 
-/**
- * @param {string} title
- * @param {string} unit what a contestant counts
- * @param {string} base
- * @param {ReturnType<typeof compare>} rows
- */
-export function print(title, unit, base, rows) {
-  console.log(`\n${title}\n`);
-  console.log(`| | ${unit}/s | × ${base} | quartiles |\n| --- | ---: | ---: | --- |`);
-  for (const { name, perSecond, ratio, quartiles } of rows) {
-    console.log(`| ${name} | ${engineering(perSecond)} | ${short(ratio)} | ${quartiles.map(short).join(" to ")} |`);
-  }
+/** How often it fits into a slice, once it is warm. @param {() => number} work */
+function timesOf(work) {
+  /** @param {number} leastMs */
+  const each = (leastMs) => {
+    const began = cpuMs();
+    let [times, ms] = [0, 0];
+    for (; times === 0 || ms < leastMs; times++, ms = cpuMs() - began) work();
+    return ms / times;
+  };
+  each(WARM_UP_MS);
+  return Math.max(1, Math.round(SLICE_MS / each(SLICE_MS)));
 }
 
-/** @param {number[]} sorted @param {number} q */
+/** Milliseconds of CPU that this process has had. */
+function cpuMs() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** What was measured, and its ratio to a base, round by round. @param {readonly number[]} values @param {readonly number[]} base @param {Goal} [goal] @returns {Cell} */
+export function against(values, base, goal) {
+  return { median: spread(values).median, ...(values === base ? { base: true } : ratioOf(values, base)), ...(goal && { goal }) };
+}
+
+/** What was measured of another, and the ratio of ours to it. @param {readonly number[]} theirs @param {readonly number[]} ours @param {Goal} [goal] @returns {Cell} */
+export function beside(theirs, ours, goal) {
+  return { ...against(ours, theirs, goal), median: spread(theirs).median };
+}
+
+/** None where there is nothing to divide by: less CPU than the system counts, or no /proc. @param {readonly number[]} values @param {readonly number[]} base */
+function ratioOf(values, base) {
+  const ratio = spread(values.map((value, at) => value / base[at]));
+  return Object.values(ratio).every(Number.isFinite) ? { ratio } : {};
+}
+
+/** @param {readonly number[]} values @returns {Spread} */
+export function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75) };
+}
+
+/** Between two neighbours in proportion. @param {readonly number[]} sorted @param {number} q */
 export function quantile(sorted, q) {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+  const at = (sorted.length - 1) * q;
+  const below = sorted[Math.floor(at)];
+  return below + (sorted[Math.ceil(at)] - below) * (at % 1);
 }
 
-/** @param {number} value */
-export function engineering(value) {
-  const [factor, suffix] = value >= 1e9 ? [1e9, " G"] : value >= 1e6 ? [1e6, " M"] : value >= 1e3 ? [1e3, " k"] : [1, ""];
-  return short(value / factor) + suffix;
-}
-
-/** @param {number} value */
-export function short(value) {
-  return value >= 100 ? value.toFixed() : value.toPrecision(2);
+/** Whether what is asked for is there; undefined where nothing is, or nothing was measured. @param {Cell} cell @returns {boolean | undefined} */
+export function reached({ median, base, ratio, goal }) {
+  const value = base === true ? median : ratio?.median;
+  if (value === undefined || goal === undefined) return undefined;
+  return value >= (goal.least ?? -Infinity) && value <= (goal.most ?? Infinity);
 }

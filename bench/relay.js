@@ -1,183 +1,100 @@
-// Messages through PureProxy, and beside it, in the same rounds, through a TCP proxy that knows nothing of SMTP: client, proxy and
-// upstream are a process each. Then the proxy's memory, while a message passes that is larger than it should ever be.
+// Relays with the same next hop, under the same load: generator, relay and next hop are a process each. Then the relay's memory,
+// while a message passes that is larger than it should ever be.
 
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { engineering, quantile, short } from "./measure.js";
-import { Client, message } from "./relay/client.js";
+import { underLoad, started } from "./loopback/load.js";
+import { NO_SOURCE, source } from "./loopback/source.js";
+import { beside, interleaved } from "./measure.js";
+import { unlessQuick } from "./options.js";
+import { sleep } from "./processes.js";
+import { NODEMAILER, relays } from "./relay/relays.js";
+import { report } from "./report.js";
+import { servers } from "./servers/index.js";
 
-const ROUNDS = 11;
-const WARM_UP = 3;
-const BASE = "bare TCP proxy";
-/** Contestants and their role in processes.js; "direct" has no process. */
-const CONTESTANTS = { [BASE]: "tcp", "PureProxy": "pure", "canned relay": "canned", "no proxy at all": undefined };
+const COLUMNS = [{ unit: "messages/s", ratio: "smtpd ×" }, { unit: "CPU, ms a message", ratio: "smtpd ×" }];
 const SHAPES = [
-  { title: "20 sessions kept open, messages of 1 KB", sessions: 20, octets: 1_000, messages: 1_600, kept: true },
-  { title: "A connection for each message of 1 KB, 20 at a time", sessions: 20, octets: 1_000, messages: 300, kept: false },
-  { title: "4 sessions kept open, messages of 10 MB", sessions: 4, octets: 10_000_000, messages: 8, kept: true },
+  { title: "20 kept connections, messages of 1 KB", octets: 1_024, least: 20, args: ["-d", "-s", "20"], goals: { "canned relay": 0.85, [NODEMAILER]: 4.5 } },
+  { title: "A connection for each message of 1 KB, 20 at a time", octets: 1_024, least: 20, args: ["-s", "20"], goals: {} },
+  { title: "4 kept connections, messages of 10 MB", octets: 10_485_760, least: 4, args: ["-d", "-s", "4"], goals: { "canned relay": 0.85, [NODEMAILER]: 8 } },
 ];
-const LARGE = 200_000_000;
-const PAUSE = { octets: 50_000_000, ms: 1_500 };
-/** The proxy may grow by this much while a message of LARGE octets passes: buffers that were not collected yet. */
-const MAY_GROW = 100_000_000;
+/** What a relay has seen before its memory is watched: so much that its heap has the size that it will keep. */
+const BEFORE = { octets: 1_000_000, messages: 20 };
+const LARGE_OCTETS = 200_000_000;
+/** The next hop stops reading in the middle of it. */
+const PAUSE = { octets: LARGE_OCTETS / 4, ms: 1_500 };
+const MEMORY_ROUNDS = unlessQuick(3, 1);
+const SAMPLE_MS = 10;
+/** How much smtpd is to grow meanwhile at the most; and by how much it may not grow in any case, which would be to keep the message. */
+const GROWTH_MB = 16;
+const KEPT_MB = 100;
 
-/** @typedef {{ messages: number, octets: number, cpuMs: number }} Usage */
-/** @typedef {{ rate: number, megabytes: number, cpuMs: number, slowMs: number }} Result */
+/** @typedef {import("./servers/index.js").Server} Server */
 
-/** No run takes as long: something stands still. */
-const DEADLINE_MS = 180_000;
+const canned = /** @type {Server} */ (servers().find(({ name }) => name === "canned"));
+const { port: upstreamPort, program: upstream } = await started(canned);
+const all = relays(upstreamPort);
+const there = all.filter(({ absent }) => absent === undefined);
 
-/** A process of processes.js. It ends with this one at the latest. */
-class Child {
-  /** @type {Set<Child>} */
-  static running = new Set();
-  #process;
-
-  /** @param {string} role @param {number} [upstream] the port */
-  constructor(role, upstream) {
-    this.#process = fork(fileURLToPath(new URL("relay/processes.js", import.meta.url)), [role, ...(upstream ? [String(upstream)] : [])]);
-    this.#process.on("exit", (code) => {
-      if (code !== null) throw new Error(`${role} has ended with ${code}`); // null: it was stopped below
-    });
-    Child.running.add(this);
-    /** @type {Promise<number>} */
-    this.port = this.#answer();
-  }
-
-  /** @param {string} question @param {unknown} [value] @returns {Promise<any>} */
-  ask(question, value) {
-    this.#process.send({ question, value });
-    return this.#answer();
-  }
-
-  /** @returns {Promise<any>} */
-  #answer() {
-    return new Promise((resolve) => this.#process.once("message", resolve));
-  }
-
-  stop() {
-    Child.running.delete(this);
-    this.#process.kill("SIGKILL");
-  }
+/** Sends, and throws where the next hop does not have it all then. @param {import("./loopback/load.js").Send} send @param {number} octets of a message @returns {import("./loopback/load.js").Send} */
+function counted(send, octets) {
+  return async (port, messages) => {
+    const before = await upstream.ask("usage");
+    const seconds = await send(port, messages);
+    const after = await upstream.ask("usage");
+    const taken = { messages: after.messages - before.messages, octets: after.octets - before.octets };
+    const all = taken.messages === messages && taken.octets >= messages * octets;
+    if (!all) throw new Error(`sent ${messages} of ${octets} octets; the next hop has ${JSON.stringify(taken)}`);
+    return seconds;
+  };
 }
 
-process.on("exit", () => [...Child.running].forEach((child) => child.stop()));
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
-setTimeout(() => { throw new Error("it does not end"); }, DEADLINE_MS).unref();
-
-const upstream = new Child("upstream");
-const upstreamPort = await upstream.port;
-const pieces = SHAPES.map(({ octets }) => message(octets));
-
-/** Runs `work`; counts what upstream took meanwhile, and throws where that is not what was sent. @param {number} messages @param {number} octets @param {() => Promise<unknown>} work */
-async function counted(messages, octets, work) {
-  const before = await upstream.ask("usage");
-  await work();
-  const after = await upstream.ask("usage");
-  const taken = { messages: after.messages - before.messages, octets: after.octets - before.octets };
-  if (taken.messages !== messages || taken.octets < octets) throw new Error(`sent ${messages} messages of ${octets} octets, but upstream has ${JSON.stringify(taken)}`);
-}
-
-/** @param {readonly Uint8Array[]} blocks */
-function lengthOf(blocks) {
-  return blocks.reduce((sum, { length }) => sum + length, 0);
-}
-
-/** One round of one contestant. @param {typeof SHAPES[number]} shape @param {number} port @param {Client[]} clients @param {Child | undefined} proxy @returns {Promise<Result>} */
-async function round(shape, port, clients, proxy) {
-  const blocks = pieces[SHAPES.indexOf(shape)];
-  const octets = lengthOf(blocks) * shape.messages;
-  /** @type {number[]} */
-  const times = [];
-  let left = shape.messages;
-  const cpuBefore = (await proxy?.ask("usage"))?.cpuMs ?? NaN;
-  const began = performance.now();
-  let ended = began;
-  await counted(shape.messages, octets, async () => {
-    await Promise.all(Array.from({ length: shape.sessions }, async (_, index) => {
-      while (left-- > 0) {
-        const from = performance.now();
-        const client = shape.kept ? clients[index] : await Client.open(port);
-        await client.send(blocks);
-        if (!shape.kept) await client.quit();
-        times.push(performance.now() - from);
-      }
-    }));
-    ended = performance.now();
+/** @param {typeof SHAPES[number]} shape @returns {Promise<import("./report.js").Table>} */
+async function table({ title, octets, least, args, goals }) {
+  const lanes = await underLoad(there, least, counted(source(...args, "-l", String(octets)), octets));
+  const rows = all.map(({ name, absent }) => {
+    const found = lanes.find(({ server }) => server.name === name);
+    if (found === undefined) return { name, cells: [], absent };
+    const asked = /** @type {Record<string, number>} */ (goals)[name];
+    return { name, cells: [beside(found.rates, lanes[0].rates, asked === undefined ? undefined : { least: asked }), beside(found.cpu, lanes[0].cpu)] };
   });
-  const seconds = (ended - began) / 1000;
-  const cpuMs = ((await proxy?.ask("usage"))?.cpuMs ?? NaN) - cpuBefore;
-  const slowMs = quantile(times.sort((a, b) => a - b), 0.99);
-  return { rate: shape.messages / seconds, megabytes: octets / seconds / 1e6, cpuMs: cpuMs / shape.messages, slowMs };
+  return { title, columns: COLUMNS, rows };
 }
 
-/** @param {typeof SHAPES[number]} shape */
-async function compare(shape) {
-  const names = Object.keys(CONTESTANTS);
-  const lanes = await Promise.all(Object.values(CONTESTANTS).map(async (role) => {
-    const proxy = role && new Child(role, upstreamPort);
-    const port = proxy ? await proxy.port : upstreamPort;
-    const clients = await Promise.all(Array.from({ length: shape.kept ? shape.sessions : 0 }, () => Client.open(port)));
-    return { proxy: proxy || undefined, port, clients, results: /** @type {Result[]} */ ([]) };
-  }));
-  for (let at = -WARM_UP; at < ROUNDS; at++) {
-    for (const { proxy, port, clients, results } of lanes) {
-      const result = await round(shape, port, clients, proxy);
-      if (at >= 0) results.push(result);
-    }
-  }
-  for (const { clients } of lanes) await Promise.all(clients.map((client) => client.quit()));
-  for (const { proxy } of lanes) proxy?.stop();
-  print(shape.title, names, lanes.map(({ results }) => results));
+/** @param {string} title @param {typeof PAUSE} [pause] @returns {Promise<import("./report.js").Table>} */
+async function memory(title, pause) {
+  const seen = new Map(there.map((relay) => [relay, /** @type {number[][]} */ ([])]));
+  await interleaved(there, async (relay) => void seen.get(relay)?.push(await grown(relay, pause)), { rounds: MEMORY_ROUNDS, warmUp: 0 });
+  const figures = there.map((relay) => [0, 1, 2, 3].map((column) => (seen.get(relay) ?? []).map((round) => round[column])));
+  const columns = ["MB before", "MB at most", "MB grown", "seconds"].map((unit) => ({ unit, ratio: "smtpd ×" }));
+  const goals = [undefined, undefined, { most: GROWTH_MB }, undefined];
+  const cells = (/** @type {number} */ at) => figures[at].map((values, column) => beside(values, figures[0][column], at === 0 ? goals[column] : undefined));
+  return { title, columns, rows: there.map(({ name }, at) => ({ name, cells: cells(at) })) };
 }
 
-/** @param {string} title @param {string[]} names @param {Result[][]} all */
-function print(title, names, all) {
-  const base = all[names.indexOf(BASE)];
-  console.log(`\n${title}\n`);
-  console.log(`| | messages/s | MB/s | × ${BASE} | quartiles | CPU, ms a message | × ${BASE} | quartiles | 99 % within, ms |`);
-  console.log("| --- | ---: | ---: | ---: | --- | ---: | ---: | --- | ---: |");
-  names.forEach((name, index) => {
-    const results = all[index];
-    const rates = spread(results.map(({ rate }, at) => rate / base[at].rate));
-    const cpu = spread(results.map(({ cpuMs }, at) => cpuMs / base[at].cpuMs));
-    const [rate, megabytes, cpuMs, slowMs] = /** @type {const} */ (["rate", "megabytes", "cpuMs", "slowMs"]).map((what) => spread(results.map((result) => result[what])).median);
-    const costs = Number.isNaN(cpuMs) ? ["", "", ""] : [cpuMs.toPrecision(2), short(cpu.median), cpu.quartiles];
-    console.log(`| ${[name, engineering(rate), short(megabytes), short(rates.median), rates.quartiles, ...costs, short(slowMs)].join(" | ")} |`);
-  });
-}
-
-/** @param {number[]} values */
-function spread(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), quartiles: `${short(quantile(sorted, 0.25))} to ${short(quantile(sorted, 0.75))}` };
-}
-
-/** Each message through a proxy that has just begun. @param {typeof BASE | "PureProxy"} name @param {number} octets @param {typeof PAUSE | undefined} pause */
-async function memory(name, octets, pause) {
-  const proxy = new Child(CONTESTANTS[name], upstreamPort);
-  const client = await Client.open(await proxy.port);
-  await client.send(pieces[0]);
-  const blocks = message(octets);
+/** MB before and at the most, what lies between, and seconds. @param {Server} relay @param {typeof PAUSE} [pause] */
+async function grown(relay, pause) {
+  const { port, program } = await started(relay);
+  await counted(source("-d", "-l", String(BEFORE.octets)), BEFORE.octets)(port, BEFORE.messages);
+  await sleep(SAMPLE_MS);
   if (pause !== undefined) await upstream.ask("pause", pause);
-  await proxy.ask("watch");
-  const began = performance.now();
-  await counted(1, lengthOf(blocks), () => client.send(blocks));
-  const seconds = (performance.now() - began) / 1000;
-  const { start, peak } = await proxy.ask("memory");
-  await client.quit();
-  proxy.stop();
-  const waited = pause === undefined ? "" : `, upstream pauses for ${pause.ms / 1000} s`;
-  console.log(`| ${name}, ${octets / 1e6} MB${waited} | ${[start, peak, peak - start].map((each) => short(each / 1e6)).join(" | ")} | ${short(seconds)} |`);
-  if (peak - start > MAY_GROW) throw new Error(`${name} grows with the message`);
+  const before = program.resident();
+  let most = before;
+  const sampling = setInterval(() => (most = Math.max(most, program.resident())), SAMPLE_MS);
+  const seconds = await counted(source("-l", String(LARGE_OCTETS)), LARGE_OCTETS)(port, 1);
+  clearInterval(sampling);
+  await program.stop();
+  if (relay === there[0] && most - before > KEPT_MB * 1e6) throw new Error(`smtpd grows with the message: by ${most - before} octets`);
+  return [before / 1e6, most / 1e6, (most - before) / 1e6, seconds];
 }
 
-for (const shape of SHAPES) await compare(shape);
-console.log("\nResident memory of the proxy while one message passes, MB\n");
-console.log("| | at its start | peak | growth | seconds |\n| --- | ---: | ---: | ---: | ---: |");
-for (const name of /** @type {const} */ ([BASE, "PureProxy"])) {
-  await memory(name, LARGE / 10, undefined);
-  await memory(name, LARGE, undefined);
-  await memory(name, LARGE, PAUSE);
+/** @returns {Promise<import("./report.js").Table[]>} */
+async function tables() {
+  if (NO_SOURCE.absent !== undefined) return [{ title: SHAPES[0].title, columns: COLUMNS, rows: [{ name: "smtpd", cells: [], ...NO_SOURCE }] }];
+  const found = [];
+  for (const shape of SHAPES) found.push(await table(shape));
+  const large = `Resident memory while a message of ${LARGE_OCTETS / 1e6} MB passes`;
+  return [...found, await memory(large), await memory(`${large}, and the next hop pauses for ${PAUSE.ms / 1000} s`, PAUSE)];
 }
-upstream.stop();
+
+const found = await tables();
+await upstream.stop();
+report("relay", found);

@@ -14,6 +14,9 @@ const WORTH_KERNEL = 1024;
 /** And without a segment of so many it is not made, which takes as long as to read half a megabyte without it. */
 const WORTH_MAKING = 16_384;
 
+/** Further than any segment reaches, and still a small number, which costs less to keep than Infinity (bench/data.js, segments of one octet). */
+const NEVER = 2 ** 30 - 1;
+
 const NO_WORDS = new Int32Array(0);
 const WORD_OCTETS = Int32Array.BYTES_PER_ELEMENT;
 const LOW_7_BITS = 0x7f7f7f7f;
@@ -34,8 +37,8 @@ export class Lines implements Passed {
   /** Octets in front of the first word: words stand at addresses that are multiples of four. */
   readonly #before: number = 0;
   /** In front of these places, words and the kernel are not tried. */
-  #wordsFrom = Infinity;
-  #kernelFrom = Infinity;
+  #wordsFrom = NEVER;
+  #kernelFrom = NEVER;
   #loadedTo = 0;
 
   /** Of the octets [from, to), with lines of at most `most` octets, CRLF included. */
