@@ -1,8 +1,8 @@
 ;; Passes over ordinary lines of mail data, a block of 64 octets at a time: what lines.ts does in TypeScript, and says why.
 ;; kernel.ts has this, assembled: test/interop/kernel.test.ts compares. CR is 13, LF 10, a dot 46.
 (module
-  ;; Four words that are told; octets from 64 on, with one in front of them; from 131072 on what is put together.
-  (memory (export "memory") 4)
+  ;; Four words that are told; octets from 64 on, with one in front of them; from 32768 on what is put together.
+  (memory (export "memory") 1)
 
   ;; A bit for each octet of the block at $at that is $octet, where the block that is $there has $other.
   (func $mask (param $at i32) (param $octet v128) (param $there i32) (param $other v128) (result i64)
@@ -88,8 +88,8 @@
             (local.set $kept (local.get $put))
             (if (i32.eqz (local.get $put))
               (then
-                (local.set $put (i32.add (i32.const 131072) (i32.sub (local.get $at) (local.get $from))))
-                (memory.copy (i32.const 131072) (local.get $from) (i32.sub (local.get $at) (local.get $from)))))
+                (local.set $put (i32.add (i32.const 32768) (i32.sub (local.get $at) (local.get $from))))
+                (memory.copy (i32.const 32768) (local.get $from) (i32.sub (local.get $at) (local.get $from)))))
             ;; Runs between the dots: [run, end). What is stored too much is overwritten.
             (local.set $mask (call $mask (local.get $at) (local.get $dot) (local.get $before) (local.get $lf)))
             (local.set $run (local.get $at))

@@ -79,7 +79,8 @@ export class Lines implements Passed {
     const octets = this.#octets;
     const to = this.#to;
     let at = from;
-    for (let beginsHere = begins; ; beginsHere = true) {
+    let beginsHere = begins;
+    do {
       if (beginsHere && octets[at] === DOT && dots !== "keep") {
         if (dots === "double") {
           copy.insert(at, DOT);
@@ -91,10 +92,13 @@ export class Lines implements Passed {
         at += 1;
       }
       at = this.#lineEnd(at);
-      if (at + 2 >= to || octets[at] !== CR || octets[at + 1] !== LF) return at;
-      at += 2;
-      this.newLine(at);
-    }
+      beginsHere = at + 2 < to && octets[at] === CR && octets[at + 1] === LF;
+      if (beginsHere) {
+        at += 2;
+        this.newLine(at);
+      }
+    } while (beginsHere);
+    return at;
   }
 
   /** As far as the kernel goes. */
