@@ -73,6 +73,13 @@ export class Drive {
     return this.run();
   }
 
+  /** Answers the oldest question, as `answers` has it. */
+  answerAsUsual(): this {
+    const text = this.#owed.shift()!;
+    this.server.reply(this.#answerTo(/^message /.test(text) ? "message" : text));
+    return this.run();
+  }
+
   #note(step: Step): void {
     if (step.type === "output") this.outputs.push(new TextDecoder().decode(step.octets));
     if (step.type === "body") {

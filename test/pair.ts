@@ -1,6 +1,6 @@
 // The two engines joined in memory: what one says the other hears, until both are quiet.
 
-import { Client, Server, type ClientOptions, type Question, type Reply, type Request, type Settings } from "../dist/protocol/index.js";
+import { Client, Server, type Answered, type ClientOptions, type Question, type Reply, type Request, type Settings } from "../dist/protocol/index.js";
 
 export interface PairOptions {
   readonly server: Settings;
@@ -11,6 +11,8 @@ export interface PairOptions {
   readonly permitted?: ReadonlySet<string>;
   /** What goes over the wire is cut into single octets. */
   readonly cut?: boolean;
+  /** Under TLS from the first octet on. */
+  readonly secure?: boolean;
 }
 
 export class Pair {
@@ -18,6 +20,8 @@ export class Pair {
   readonly server: Server;
   /** What the client was told: "MAIL 250", "lost: closed". */
   readonly told: string[] = [];
+  /** The same, as it was read. */
+  readonly replies: Reply[] = [];
   /** What the server's application was told, questions apart: 'body "..."', "message 12", "abort reset". */
   readonly happened: string[] = [];
   readonly #options: PairOptions;
@@ -26,8 +30,9 @@ export class Pair {
 
   constructor(options: PairOptions) {
     this.#options = options;
-    this.server = new Server(options.server, options.permitted && { permitted: options.permitted });
-    this.client = new Client(options.client);
+    const { secure = false, permitted } = options;
+    this.server = new Server(options.server, { secure, ...(permitted && { permitted }) });
+    this.client = new Client(options.client, { secure });
     this.settle();
   }
 
@@ -48,6 +53,13 @@ export class Pair {
       this.settle();
     }
     this.client.endBody();
+    this.settle();
+  }
+
+  /** The handshake behind STARTTLS. */
+  secured(): void {
+    this.server.secured();
+    this.client.secured();
     this.settle();
   }
 
@@ -80,10 +92,15 @@ export class Pair {
     for (;;) {
       const step = this.client.next();
       if (step.type === "output") this.#carry(this.#toServer, step.octets);
-      else if (step.type === "reply") this.told.push(`${step.to.type} ${step.reply.code}`);
+      else if (step.type === "reply") this.#tell(step);
       else if (step.type === "close" && step.loss !== undefined) return void this.told.push(`lost: ${step.loss.why}`);
       else return;
     }
+  }
+
+  #tell({ to, reply }: Answered): void {
+    this.told.push(`${to.type} ${reply.code}`);
+    this.replies.push(reply);
   }
 
   #pullServer(): void {

@@ -93,9 +93,11 @@ export function isAscii(text: string): boolean {
   return true;
 }
 
-/** base64 = *( 4base64-char ) [ base64-terminal ] (RFC 4954 §8) */
+/** base64 = base64-terminal / ( 1*( 4base64-char ) [ base64-terminal ] ) (RFC 4954 §8), with no bits left over (RFC 4648 §3.5) */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)$/;
+
 export function isBase64(text: string): boolean {
-  return text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);
+  return BASE64.test(text);
 }
 
 /** How many octets a text takes on the wire. */

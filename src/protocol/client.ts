@@ -23,16 +23,12 @@ export class Client {
   readonly #conversation: Conversation<ClientQuestion>;
   readonly #input = new Input();
   readonly #reader = new ReplyReader();
-  /** Octets of the reply that is being read. */
-  #replyOctets = 0;
   /** Commands that wait for their turn: behind those sent, or, without PIPELINING, behind one. */
   readonly #unsent = new Turns();
   /** Of the mail data, or of a chunk, what is to be sent next. */
   #block: Uint8Array | undefined;
   #encoder: Encoder | undefined;
   #offers: Offers | undefined;
-  /** What may be done once, and was: STARTTLS, AUTH. */
-  readonly #spent = new Set<string>();
   #recipients: Rcpt[] = [];
   #handshake = false;
   /** LMTP: some of the replies to a message have come, and some not yet. */
@@ -40,15 +36,21 @@ export class Client {
   #loss: Loss | undefined;
   #wait: Wait | undefined;
 
-  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}) {
+  /** `secure`: under TLS from the first octet on (RFC 8314). */
+  constructor({ extensions = CLIENT_EXTENSIONS, limits = {}, lmtp = false, leniencies = [] }: ClientOptions = {}, { secure = false } = {}) {
     this.#settings = settings({ extensions, limits, lmtp, leniencies });
-    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS));
+    this.#terms = newTerms(agreed(this.#settings, NO_OFFERS), { secure });
     this.#conversation = new Conversation(this.#terms.grammar.transitions);
     this.#conversation.ask({ type: "connect" });
   }
 
   get state(): State {
     return this.#conversation.state;
+  }
+
+  /** The session is under TLS. */
+  get secure(): boolean {
+    return this.#terms.secure;
   }
 
   /** How many replies are owed by the peer. */
@@ -153,7 +155,7 @@ export class Client {
     if (!this.#handshake) throw new Error("there was no handshake to do");
     this.#handshake = false;
     this.#wait = undefined;
-    this.#spent.add("STARTTLS");
+    Object.assign(this.#terms, { secure: true, authenticated: false, hello: undefined });
     this.#apply(undefined);
   }
 
@@ -205,14 +207,13 @@ export class Client {
   }
 
   #read(): ClientStep | undefined {
-    const most = this.#settings.limits.replyOctets - this.#replyOctets;
+    const most = this.#settings.limits.replyOctets - this.#reader.octets;
     const found = this.#input.findLine(most, false);
     if (found === "dry" && this.#input.begun > most) return this.#lose({ why: "reply too long" });
     if (found === "dry") return this.#input.release(), NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
     const { line, lineFrom, lineTo } = this.#input;
     const taken = this.#reader.take(line.subarray(lineFrom, lineTo - "\r\n".length), this.#showsEnhanced());
-    this.#replyOctets = taken === "more" ? this.#replyOctets + lineTo - lineFrom : 0;
     this.#input.dropLine();
     if (taken === "more") return undefined;
     return taken === "malformed" ? this.#lose({ why: "malformed reply" }) : this.#answered(taken);
@@ -253,15 +254,14 @@ export class Client {
         return;
       case "AUTH":
       case "response":
-        if (this.state !== "ready") return;
-        this.#spent.add("AUTH"); // RFC 4954 §4
-        return this.#apply(this.#offers);
+        this.#terms.authenticated = this.state === "ready"; // and not with a challenge
+        return;
       case "RCPT":
         return void this.#recipients.push(to);
       case "XCLIENT": // its reply was the greeting as well: nothing of before counts, but for TLS
         this.#conversation.ask({ type: "connect" });
         this.#conversation.answer(reply.code);
-        this.#spent.delete("AUTH");
+        this.#terms.authenticated = false;
         return this.#apply(undefined);
       case "DATA":
         this.#encoder = encoder();
@@ -270,7 +270,7 @@ export class Client {
 
   /** From here on the conversation has the grammar of what both ends can do. */
   #apply(offers: Offers | undefined): void {
-    this.#offers = offers && new Map([...offers].filter(([keyword]) => !this.#spent.has(keyword)));
+    this.#offers = offers;
     Object.assign(this.#terms, agreed(this.#settings, this.#offers ?? NO_OFFERS));
     this.#conversation.transitions = this.#terms.grammar.transitions;
   }

@@ -118,6 +118,8 @@ export interface Terms extends Settings {
   transaction: Transaction;
   /** The session is under TLS (RFC 3207, RFC 8314). */
   secure: boolean;
+  /** TLS gives something that a login can be tied to (RFC 5056). */
+  bindable: boolean;
   /** AUTH has succeeded (RFC 4954). */
   authenticated: boolean;
   /** The verbs that not everybody may say, and this peer may: it is one of those that the application has named. */
@@ -127,7 +129,7 @@ export interface Terms extends Settings {
 }
 
 /** What is known of the peer when a session begins. */
-export type PeerTerms = Partial<Readonly<Pick<Terms, "secure" | "permitted">>>;
+export type PeerTerms = Partial<Readonly<Pick<Terms, "secure" | "bindable" | "permitted">>>;
 
 /** What was accepted so far of a mail transaction (§3.3). */
 export interface Transaction {

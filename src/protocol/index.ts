@@ -15,7 +15,7 @@ export type {
 export { TEMPORARILY_UNAVAILABLE, UNAVAILABLE } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
 export type { ClientOptions, Extension, Grammar, LineEndings, Parameter, Row, Settings, Terms, Transaction } from "./extension.js";
-export { auth, AUTH, type Mechanisms } from "./extensions/auth.js";
+export { auth, AUTH, NOBODY_KNOWN, type Mechanisms } from "./extensions/auth.js";
 export { BINARYMIME } from "./extensions/binarymime.js";
 export { CHUNKING } from "./extensions/chunking.js";
 export { DELIVER_BY, deliverBy, parseBy, type By } from "./extensions/deliverby.js";

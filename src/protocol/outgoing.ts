@@ -4,6 +4,20 @@
 import { octetsOf } from "./bytes.js";
 import type { Output } from "./step.js";
 
+/** Made octets of when they are asked for. */
+class TextOutput implements Output {
+  readonly type = "output";
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get octets(): Uint8Array {
+    return octetsOf(this.text);
+  }
+}
+
 export class Outgoing {
   #text = "";
   #flush = false;
@@ -28,9 +42,9 @@ export class Outgoing {
   }
 
   take(): Output {
-    const octets = octetsOf(this.#text);
+    const output = new TextOutput(this.#text);
     this.drop();
-    return { type: "output", octets };
+    return output;
   }
 
   /** The peer is gone: nobody hears it. */

@@ -36,6 +36,12 @@ export function parseReply(text: string): Reply {
 export class ReplyReader {
   #digits = "";
   #lines: string[] = [];
+  #octets = 0;
+
+  /** Of the reply that is being read, with the CRLFs of its lines. */
+  get octets(): number {
+    return this.#octets;
+  }
 
   /** Whether a reply has begun and not ended. */
   get begun(): boolean {
@@ -51,9 +57,11 @@ export class ReplyReader {
     if (digits === undefined || (this.begun && digits !== this.#digits)) return "malformed";
     this.#digits = digits;
     this.#lines.push(text);
+    this.#octets += line.length + "\r\n".length;
     if (separator === "-") return "more";
     const lines = this.#lines;
     this.#lines = [];
+    this.#octets = 0;
     return reply(understood(digits), ...(enhanced ? enhancedApart(digits, lines) : (["", lines] as const)));
   }
 }
@@ -91,10 +99,14 @@ export function formatReply({ code, enhanced, lines }: Reply, format: ReplyForma
   const severity = severityOf(code);
   const prefix = format.enhanced && severity !== 3 ? `${enhanced === "" ? `${severity}.0.0` : enhanced} ` : "";
   const room = format.lineOctets - "250 \r\n".length - prefix.length;
-  const texts = lines.flatMap((line) => wrap(printable(line, format.utf8), room));
-  const last = texts.length - 1;
-  return texts.map((text, index) => `${code}${index < last ? "-" : " "}${prefix}${text}\r\n`).join("");
+  const plain = lines.every((line) => line.length <= room && PLAIN.test(line)); // nearly always
+  const texts = plain ? lines : lines.flatMap((line) => wrap(printable(line, format.utf8), room));
+  let text = "";
+  for (let nth = 0; nth < texts.length; nth++) text += `${code}${nth < texts.length - 1 ? "-" : " "}${prefix}${texts[nth]}\r\n`;
+  return text;
 }
+
+const PLAIN = /^[\x09\x20-\x7e]*$/;
 
 export type Severity = 2 | 3 | 4 | 5;
 
@@ -153,7 +165,7 @@ export const REPLIES = {
   notImplemented: reply(502, "5.5.1", "Command not implemented", "RFC 5321 §4.2.4"),
   inChunksAlone: reply(503, "5.5.1", "BODY=BINARYMIME comes with BDAT alone", "RFC 3030 §3"),
   needsTls: reply(530, "5.7.0", "Must issue a STARTTLS command first", "RFC 3207 §4"),
-  cancelled: reply(501, "5.0.0", "Authentication cancelled", "RFC 4954 §4"),
+  cancelled: reply(501, "5.7.0", "Authentication cancelled", "RFC 4954 §4"),
   notBase64: reply(501, "5.5.2", "That is no base64", "RFC 4954 §4"),
   responseTooLong: reply(500, "5.5.6", "Authentication exchange line is too long", "RFC 4954 §6"),
   notInUse: reply(503, "5.5.1", "There is no mail service here; send QUIT", "RFC 5321 §3.1"),

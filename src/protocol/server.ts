@@ -31,7 +31,7 @@ export class Server extends Answering {
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
 
-  /** `secure`: under TLS from the first octet on (RFC 8314). `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
+  /** `secure`: under TLS from the first octet on (RFC 8314); `bindable`: it gives something that a login can be tied to. `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
   constructor(settings: Settings = defaultSettings(), peer: PeerTerms = {}) {
     super(settings, peer);
   }
@@ -62,12 +62,12 @@ export class Server extends Answering {
   }
 
   /** The handshake that was asked for is done: the session starts over, and nothing of before counts (RFC 3207 §4.2). Throws where there was none to do. */
-  secured(): void {
+  secured({ bindable = false } = {}): void {
     if (this.state === "closed") return;
     if (this.#handshake === undefined) throw new Error("there was no handshake to do");
     this.#handshake = undefined;
     this.waiting = undefined;
-    Object.assign(this.terms, { secure: true, authenticated: false, hello: undefined });
+    Object.assign(this.terms, { secure: true, bindable, authenticated: false, hello: undefined });
   }
 
   /** What is offered from the next answer to EHLO or HELO on, in this session alone. */
@@ -110,14 +110,14 @@ export class Server extends Answering {
   }
 
   #read(): Step | undefined {
-    const { owed } = this.conversation;
+    const { owed, newest } = this.conversation;
     if (this.#shutdown === "now") return this.#sayShutdown();
     if (this.#handshake !== undefined) return this.#handshake;
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.ask({ type: "connect" });
     if (this.#unwanted !== undefined) return this.#skip(this.#unwanted);
     if (this.#reading !== undefined) return this.#readData(this.#reading);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
-    if (this.conversation.newest?.type === "DATA") return NEED_REPLY; // what follows may be data: it is not looked at as a line
+    if (newest !== undefined && this.row(newest.type)!.commutes !== true) return NEED_REPLY; // what follows is not looked at: it may be no line
     return this.#readLine();
   }
 

@@ -32,6 +32,8 @@ export type AbortReason = "reset" | "closed" | "timed out" | "shut down" | "too 
 export interface Output {
   readonly type: "output";
   readonly octets: Uint8Array;
+  /** The same as text, for UTF-8, where it is all text: whoever can send that need not look at `octets`. */
+  readonly text?: string;
   /** There are credentials in it: not for a log. */
   readonly secret?: true;
 }

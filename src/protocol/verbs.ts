@@ -125,11 +125,11 @@ export const COMMANDS = {
   connect: { endsGroup: true, noEnhancedCode: true, ok: (_, { hostname, lmtp }) => reply(220, "", `${hostname} ${lmtp ? "LMTP" : "ESMTP"} ready`, "RFC 5321 §3.1") },
   message: { ok: accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
   delivery: { ok: accepted, within: { reply: "messageReplyMs" } },
-  // RFC 4954 §4: a line of base64, without a verb, or "*"
+  // RFC 4954 §4: a line of base64, without a verb, or "*"; no white space around it, which commands are forgiven
   response: {
     parse: (scan) => {
-      const text = scan.rest() ?? "?";
-      return text === "" || text === CANCEL || isBase64(text) ? { type: "response", text } : REPLIES.notBase64;
+      const text = scan.take(word) ?? "";
+      return scan.atEnd && (text === "" || text === CANCEL || isBase64(text)) ? { type: "response", text } : REPLIES.notBase64;
     },
     format: ({ text }) => text,
     ok: () => REPLIES.localError,
@@ -161,8 +161,8 @@ export function newTransaction(mail: Mail): Transaction {
 export const NO_TRANSACTION: Transaction = { mail: NO_MAIL, recipients: Object.freeze<Rcpt[]>([]) as Rcpt[] };
 
 /** What a session begins with. Field by field: copied in one go, each would be of a shape of its own, which is slow and large. */
-export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
-  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, authenticated: false, permitted, forwarded: undefined };
+export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure = false, bindable = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
+  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, bindable, authenticated: false, permitted, forwarded: undefined };
 }
 
 const NO_VERBS: ReadonlySet<string> = new Set();

@@ -1,6 +1,6 @@
 // Relays, as PureProxy does; but an address that the local Mailman knows goes to its LMTP server.
 
-import { reply, type Mail, type Path, type Reply } from "../protocol/index.js";
+import { reply, type Extension, type Mail, type Path, type Reply } from "../protocol/index.js";
 import { inTime, type Address, type NextHop, type Passage, type Peer } from "../transport/index.js";
 import type { AddressRule, Listed } from "./mailman/address.js";
 import { readMailmanConfig, type MailmanConfig } from "./mailman/config.js";
@@ -38,6 +38,8 @@ const AGAIN_MS = 60_000;
 const MAX_TOLD = 100;
 
 export class MailmanProxy extends PureProxy {
+  /** A list neither reports nor keeps times. */
+  static override readonly passedOn: readonly Extension[] = [];
   readonly #directory: Directory;
   readonly #post: Post;
   /** When what was told to the operator. */

@@ -1,7 +1,7 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { BINARYMIME, relayed, reply, type Hello, type Mail, type Offers, type Path, type Settings } from "../protocol/index.js";
+import { BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path, type Settings } from "../protocol/index.js";
 import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
 import { Fields } from "./fields.js";
 import { forwardedFrom, receivedLine, type Passed } from "./received.js";
@@ -29,10 +29,14 @@ export interface Patience { readonly begin: number; readonly reply: number; read
 const SHARE = 0.9;
 
 export class PureProxy extends SMTPServer {
+  /** Offered to clients wherever upstream does: what is passed on as it came, in the same moment, asks nothing of the proxy itself. */
+  static readonly passedOn: readonly Extension[] = [DELIVER_BY, DSN, NO_SOLICITING, RRVS];
   readonly #upstream: Upstream;
   readonly #ways: Upstream[] = [];
   readonly #relaying: Relaying;
   readonly #xPeer: boolean;
+  /** Upstream knows who we are. */
+  readonly #logsIn: boolean;
   readonly #listening: Promise<readonly Address[]>;
   #addresses: readonly Address[] = [];
   /** What upstream offered last, and what is offered to clients because of it. */
@@ -41,10 +45,13 @@ export class PureProxy extends SMTPServer {
   /** `remoteaddr`: the next hop, or several that are tried in order. */
   constructor(localaddr: Address, remoteaddr: NextHop | readonly NextHop[], options: PureProxyOptions = {}) {
     const relaying = new Relaying(options); // it may throw: before anything listens
-    const extensions = (options.extensions ?? []).filter((each) => each !== BINARYMIME); // what comes in chunks goes on with DATA, which cannot carry it (RFC 3030 §3)
+    const given = options.extensions ?? [];
+    const passedOn = new.target.passedOn.filter(({ keyword }) => given.every((each) => each.keyword !== keyword));
+    const extensions = [...passedOn, ...given].filter((each) => each !== BINARYMIME); // what comes in chunks goes on with DATA, which cannot carry it (RFC 3030 §3)
     super(localaddr, remoteaddr, { ...options, extensions, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
+    this.#logsIn = options.upstream?.auth !== undefined;
     this.#upstream = this.way(remoteaddr, options.upstream);
     this.#listening = this.#listen();
   }
@@ -85,8 +92,9 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath, forwarded = forwardedFrom(peer, { hello, mail, secure, lmtp: this.settings.lmtp }) } = command;
-        passage = await this.begin(peer, { ...command, forwarded, reversePath: reversePath && { ...reversePath, sourceRoute: [] } }, gone); // Appendix C: not passed on
+        const { reversePath, parameters, forwarded = forwardedFrom(peer, { hello, mail, secure, lmtp: this.settings.lmtp }) } = command;
+        const onward = { ...command, forwarded, reversePath: reversePath && { ...reversePath, sourceRoute: [] }, parameters: this.#submitted(peer, parameters) }; // Appendix C: no route is passed on
+        passage = await this.begin(peer, onward, gone);
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
       },
@@ -159,6 +167,12 @@ export class PureProxy extends SMTPServer {
       this.#offered = { theirs, ours: theirs === undefined ? this.settings : relayed(this.settings, theirs) };
     }
     return this.#offered.ours;
+  }
+
+  /** RFC 4954 §5: a client that has logged in is believed who submitted the message, nobody else is; and who knows us hears that nobody knows. */
+  #submitted({ user }: Peer, { AUTH: submitter = NOBODY_KNOWN, ...others }: Parameters): Parameters {
+    const believed = user === undefined ? NOBODY_KNOWN : submitter;
+    return believed === NOBODY_KNOWN && !this.#logsIn ? others : { ...others, AUTH: believed };
   }
 
   #inFront(peer: Peer, how: Passed): string {

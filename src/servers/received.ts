@@ -12,15 +12,17 @@ export interface Passed {
 }
 
 /**
- * Time-stamp-line = "Received:" FWS From-domain By-domain [With] ";" FWS date-time. The name that the client gave itself is shown
+ * Time-stamp-line = "Received:" FWS From-domain By-domain [With] [Pri] ";" FWS date-time. The name that the client gave itself is shown
  * where it is a domain or a literal; else the address stands for it.
  */
 export function receivedLine(peer: Peer, passed: Passed, hostname: string, date: Date): string {
-  const { hello } = passed;
+  const { hello, mail } = passed;
+  const priority = mail.parameters["MT-PRIORITY"]; // RFC 6710 §4.1, §7
+  const pri = priority === undefined ? "" : ` PRIORITY ${priority}`;
   const tcpInfo = literal(peer.address);
   const name = isHost(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
   const from = tcpInfo === undefined ? name : `${name} (${tcpInfo})`;
-  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(passed, peer.user !== undefined)};\r\n\t${dateTime(date)}\r\n`;
+  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(passed, peer.user !== undefined)}${pri};\r\n\t${dateTime(date)}\r\n`;
 }
 
 /** What a next hop is told of the client with XFORWARD. There is no queue here in which a message would have a name. */

@@ -19,7 +19,7 @@ const EMPTY = "=";
 export async function authenticate(link: Link, credentials: Credentials, known: readonly Mechanism[] = MECHANISMS): Promise<Reply | undefined> {
   const names = (link.offers?.get("AUTH") ?? "").toUpperCase().split(" ");
   const binding = bindingFor(known, link.binding);
-  const mechanisms = usable(known, credentials, names, { unheard: link.secure || isLoopback(link.target.address), binding });
+  const mechanisms = usable(known, credentials, names, { unheard: link.secure || isLoopback(link.target.address), bindable: binding !== undefined });
   if (mechanisms.length === 0) return TROUBLES.noMechanism;
   const secret = await secretOf(credentials);
   if (secret === undefined) return TROUBLES.noSecret;

@@ -1,9 +1,9 @@
 // AUTH at a server (RFC 4954): what is offered, who is asked, and how often one may fail.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { auth, reply, type Reply } from "../protocol/index.js";
+import { auth, reply, type Mechanisms, type Reply } from "../protocol/index.js";
 import { Login, type LoginStep } from "./login.js";
-import { MECHANISMS, offered } from "./mechanisms.js";
+import { bindingFor, MECHANISMS, offered } from "./mechanisms.js";
 import type { Authenticator, Mechanism } from "./sasl/mechanism.js";
 import type { Authentication, Session } from "./strategy.js";
 
@@ -24,9 +24,7 @@ const REFUSED = 535;
 
 /** For the option `authentication` of a server: clients may log in, if the authenticator says so. */
 export function authentication(authenticator: Authenticator, { mechanisms = MECHANISMS, inClear = [], slowMs = SLOW_MS }: AuthenticationOptions = {}): Authentication {
-  const known = mechanisms.filter(({ binds }) => binds !== true);
-  const [safe, heard] = [true, false].map((unheard) => offered(known, authenticator, { unheard }, inClear).map(({ name }) => name)) as [string[], string[]];
-  const exchange: Authentication["exchange"] = (hostname, authenticated, failed) => {
+  const exchange: Authentication["exchange"] = (hostname, binding, authenticated, failed) => {
     let login: Login | undefined;
     let failures = 0;
     const told = async ({ reply: given, identity, error }: LoginStep): Promise<Reply> => {
@@ -38,11 +36,13 @@ export function authentication(authenticator: Authenticator, { mechanisms = MECH
     };
     return {
       AUTH: async ({ mechanism, initial }) => {
-        login = new Login(known.find(({ name }) => name === mechanism)!, { authenticator, hostname });
+        login = new Login(mechanisms.find(({ name }) => name === mechanism)!, { authenticator, binding: bindingFor(mechanisms, binding()), hostname });
         return told(await login.begin(initial));
       },
       response: async ({ text }) => told(await login!.next(text)),
     } satisfies Session;
   };
-  return { extension: auth(({ secure }) => (secure ? safe : heard)), exchange };
+  const names = ({ secure, bindable }: Parameters<Mechanisms>[0]): string[] =>
+    offered(mechanisms, authenticator, { unheard: secure, bindable }, inClear).map(({ name }) => name);
+  return { extension: auth(names), exchange };
 }

@@ -1,7 +1,7 @@
 // What ties a login to the TLS connection it is made over, so that nobody in between can pass it on (RFC 5056, RFC 5802 §6).
 
 import { TLSSocket } from "node:tls";
-import type { ChannelBinding } from "./sasl/mechanism.js";
+import type { ChannelBinding } from "./tls.js";
 
 /** RFC 9266 §2, §4.2: the default for TLS 1.3. */
 const TYPE = "tls-exporter";

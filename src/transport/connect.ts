@@ -1,7 +1,7 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { CLIENT_EXTENSIONS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
+import { CLIENT_EXTENSIONS, parseServerLimits, SERVER_LIMITS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
 import { announcementOf } from "./announced.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
@@ -134,6 +134,7 @@ export class Upstream {
   }
 
   async #mail(link: Link, mail: Mail): Promise<Reply> {
+    link.transactions += 1;
     const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
       for (const told of xforwards(mail.forwarded ?? {}, offered ?? "")) void link.ask(told); // a refusal costs a line in a log at the most
@@ -200,7 +201,9 @@ export class Upstream {
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
   #keep(link: Link): void {
     const { keep, keepMs, proxyProtocol } = this.#options;
-    if (proxyProtocol !== undefined || !link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
+    const { MAILMAX = Infinity } = parseServerLimits(link.offers?.get(SERVER_LIMITS.keyword) ?? "");
+    const spent = proxyProtocol !== undefined || link.transactions >= MAILMAX; // RFC 9422 §4.1
+    if (spent || !link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
     link.onLost = () => this.#forget(link);
     link.idle(true);
     this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());

@@ -7,9 +7,8 @@ import { Client, reply, type ClientOptions, type Offers, type Reply, type Reques
 import { unmapped } from "./address.js";
 import { channelBinding } from "./channel-binding.js";
 import type { Target } from "./next-hop.js";
-import type { ChannelBinding } from "./sasl/mechanism.js";
 import type { Eventually } from "./eventually.js";
-import type { TlsOptions } from "./tls.js";
+import type { ChannelBinding, TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
 
 export interface LinkOptions {
@@ -41,12 +40,13 @@ export class Link {
   readonly target: Target;
   /** The answer to having connected (RFC 5321 §3.1). */
   readonly greeting: Promise<Reply>;
+  /** How many transactions were begun on it. */
+  transactions = 0;
   /** Called once, when the session is over. */
   onLost: () => void = () => {};
   readonly #options: LinkOptions;
   readonly #client: Client;
   #socket: Socket;
-  #secure = false;
   /** The answers that are owed, in the order of the questions. */
   readonly #owed: Settle[] = [];
   /** Called when what was written has left. */
@@ -63,7 +63,7 @@ export class Link {
   constructor(target: Target, options: LinkOptions) {
     this.target = target;
     this.#options = options;
-    this.#client = new Client(options.client);
+    this.#client = new Client(options.client, { secure: options.implicitTls });
     this.greeting = new Promise((resolve) => this.#owed.push(resolve));
     const where = typeof target.address === "string" ? { path: target.address } : { host: target.address[0], port: target.address[1] };
     this.#socket = connectNet(where);
@@ -84,12 +84,12 @@ export class Link {
   }
 
   get secure(): boolean {
-    return this.#secure;
+    return this.#client.secure;
   }
 
   /** What a login can be tied to; undefined where TLS gives nothing. */
   get binding(): ChannelBinding | undefined {
-    return this.#secure ? channelBinding(this.#socket) : undefined;
+    return this.secure ? channelBinding(this.#socket) : undefined;
   }
 
   /** No transaction is open and nothing is owed: another may be begun. */
@@ -264,7 +264,6 @@ export class Link {
     for (const event of ["data", "drain", "end", "close"]) plain.removeAllListeners(event);
     this.#socket = connectTls({ socket: plain, ...this.#tls() });
     this.#attach("secureConnect", () => {
-      this.#secure = true;
       done();
       this.#pump();
     });

@@ -1,10 +1,11 @@
 // The mechanisms that there are, and which of them may be used over a connection, by either end (RFC 4954 §4).
 
 import { CRAM_MD5, LOGIN, PLAIN } from "./sasl/passwords.js";
-import type { Authenticator, ChannelBinding, Mechanism } from "./sasl/mechanism.js";
+import type { Authenticator, Mechanism } from "./sasl/mechanism.js";
 import { SCRAM_SHA_256, SCRAM_SHA_256_PLUS } from "./sasl/scram.js";
 import { OAUTHBEARER, XOAUTH2 } from "./sasl/tokens.js";
 import type { Eventually } from "./eventually.js";
+import type { ChannelBinding } from "./tls.js";
 
 /** In the order of preference. With one of an application's own: `[MINE, ...MECHANISMS]`. */
 export const MECHANISMS: readonly Mechanism[] = [SCRAM_SHA_256_PLUS, SCRAM_SHA_256, PLAIN, LOGIN, CRAM_MD5, OAUTHBEARER, XOAUTH2];
@@ -16,15 +17,16 @@ export type Credentials = { readonly user: string } & ({ readonly password: stri
 export interface Channel {
   /** Nobody listens in. */
   readonly unheard: boolean;
-  readonly binding?: ChannelBinding | undefined;
+  /** It gives something that a login can be tied to. */
+  readonly bindable?: boolean;
 }
 
 /** What a client may use: it has what is needed, the server offers it, and nobody else learns the secret. */
 export function usable(
-  known: readonly Mechanism[], credentials: Credentials, names: readonly string[], { unheard, binding }: Channel,
+  known: readonly Mechanism[], credentials: Credentials, names: readonly string[], { unheard, bindable = false }: Channel,
 ): readonly Mechanism[] {
   return known.filter(({ name, by, binds, discloses, client }) => {
-    return client !== undefined && by in credentials && names.includes(name) && (unheard || !discloses) && (!binds || binding !== undefined);
+    return client !== undefined && by in credentials && names.includes(name) && (unheard || !discloses) && (!binds || bindable);
   });
 }
 
@@ -33,12 +35,12 @@ export function usable(
  * somebody could listen in; all that shows no secret, if not given.
  */
 export function offered(
-  known: readonly Mechanism[], authenticator: Authenticator, { unheard, binding }: Channel, inClear?: readonly string[],
+  known: readonly Mechanism[], authenticator: Authenticator, { unheard, bindable = false }: Channel, inClear?: readonly string[],
 ): readonly Mechanism[] {
   return known.filter(({ name, against, binds, discloses, server }) => {
     const checked = against === undefined || against.some((each) => authenticator[each] !== undefined);
     const mayBeHeard = inClear === undefined ? !discloses : inClear.includes(name);
-    return server !== undefined && checked && (unheard || mayBeHeard) && (!binds || binding !== undefined);
+    return server !== undefined && checked && (unheard || mayBeHeard) && (!binds || bindable);
   });
 }
 

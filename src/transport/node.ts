@@ -3,11 +3,12 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
 import { formatReply, reply } from "../protocol/index.js";
-import { unmapped, type Address } from "./address.js";
+import type { Address } from "./address.js";
 import type { readAnnouncement } from "./announced.js";
 import { Networks } from "./networks.js";
-import { Connection, type ServeOptions, type Wire } from "./serve.js";
+import { Connection, type ServeOptions } from "./serve.js";
 import type { Securing } from "./securing.js";
+import { attach, detach, ignore, lingering, LOCAL, localOf, SocketWire, type Local, type Owner } from "./socket-wire.js";
 import type { Peer } from "./strategy.js";
 import type { Certificate, Secured } from "./tls.js";
 
@@ -26,8 +27,6 @@ export interface ListenOptions extends ServeOptions {
 
 /** Connections at a time: twice what is asked of a small host. */
 const MAX_CONNECTIONS = 4000;
-/** Between our last reply and the peer's closing. */
-const LINGER_MS = 5_000;
 const GRACE_MS = 30_000;
 /** Connections that hear 421 and have not closed yet; beyond them the kernel closes. */
 const MAX_REFUSED = 100;
@@ -41,7 +40,8 @@ export class Listener {
   readonly #address: Address;
   readonly #options: ListenOptions;
   readonly #servers: NetServer[] = [];
-  readonly #connections = new Map<SocketWire, Connection>();
+  readonly #wires = new Set<SocketWire>();
+  readonly #owner: Owner = { upgrade: (wire) => this.#upgrade(wire), over: (wire) => this.#wires.delete(wire) };
   /** Those that have no session yet: a proxy's header, or a handshake, comes first. */
   readonly #waiting = new Set<SocketWire>();
   #securing: Securing | undefined;
@@ -63,7 +63,7 @@ export class Listener {
 
   /** How many connections there are. */
   get size(): number {
-    return this.#connections.size;
+    return this.#wires.size;
   }
 
   /** From now on handshakes show this certificate. Rejects for one that is none. */
@@ -105,10 +105,12 @@ export class Listener {
   }
 
   async #bind(where: { path: string } | { host: string; port: number }): Promise<NetServer> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
+    let local: Local | undefined;
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket, local));
     server.maxConnections = this.#max + MAX_REFUSED;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject).listen(where, () => {
+        local = localOf(addressOf(server));
         server.off("error", reject).on("error", (error) => this.#options.failed("listener", error, NOBODY));
         resolve();
       });
@@ -121,11 +123,11 @@ export class Listener {
     return this.#options.maxConnections ?? MAX_CONNECTIONS;
   }
 
-  #accept(socket: Socket): void {
-    socket.on("error", () => {}); // in the same tick as the accept: 'close' follows, and says it all
+  #accept(socket: Socket, local: Local | undefined): void {
+    socket.on("error", ignore); // in the same tick as the accept: 'close' follows, and says it all
     if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
-    const full = this.#connections.size + this.#waiting.size >= this.#max || this.#closed !== undefined;
-    const wire = new SocketWire(socket);
+    const full = this.#wires.size + this.#waiting.size >= this.#max || this.#closed !== undefined;
+    const wire = new SocketWire(socket, local);
     const speaksFirst = this.#proxies === undefined && this.#options.implicitTls !== true;
     if (full) return speaksFirst ? this.#turnAway(socket, "Too many connections") : wire.destroy();
     if (this.#proxies === undefined) return this.#begin(wire);
@@ -175,36 +177,24 @@ export class Listener {
   }
 
   #serve(wire: SocketWire, tls?: Secured): void {
-    let connection: Connection;
     try {
-      connection = new Connection(wire, this.#options, tls);
+      wire.connection = new Connection(wire, this.#options, tls);
     } catch (error) {
       this.#options.failed("session", error, wire.peer);
       return this.#turnAway(wire.socket, "Local error");
     }
-    this.#connections.set(wire, connection);
-    wire.onSecure = () => this.#upgrade(wire, connection);
-    this.#attach(wire, connection);
-    connection.pump();
+    wire.owner = this.#owner;
+    this.#wires.add(wire);
+    attach(wire);
+    wire.connection.pump();
     if (wire.mayFlow) wire.socket.resume();
   }
 
-  #attach(wire: SocketWire, connection: Connection): void {
-    const { socket } = wire;
-    socket.on("data", (octets: Buffer) => connection.receive(octets));
-    socket.on("drain", () => connection.drained());
-    socket.on("end", () => connection.ended());
-    socket.on("close", () => {
-      this.#connections.delete(wire);
-      connection.ended();
-    });
-  }
-
   /** What of the plain socket comes from here on belongs to the handshake. */
-  #upgrade(wire: SocketWire, connection: Connection): void {
-    for (const event of ["data", "drain", "end", "close"]) wire.socket.removeAllListeners(event);
-    this.#handshake(wire, (tls) => connection.secured(tls));
-    this.#attach(wire, connection);
+  #upgrade(wire: SocketWire): void {
+    detach(wire);
+    this.#handshake(wire, (tls) => wire.connection!.secured(tls));
+    attach(wire);
   }
 
   #handshake(wire: SocketWire, done: (tls: Secured) => void): void {
@@ -221,17 +211,17 @@ export class Listener {
 
   #tick(): void {
     const nowMs = performance.now();
-    for (const connection of this.#connections.values()) connection.tick(nowMs);
+    for (const { connection } of this.#wires) connection!.tick(nowMs);
   }
 
   async #close(): Promise<void> {
     for (const wire of this.#waiting) wire.destroy();
-    for (const connection of this.#connections.values()) connection.shutdown(); // now: one may be in the middle of its last reply
+    for (const { connection } of this.#wires) connection!.shutdown(); // now: one may be in the middle of its last reply
     await this.listening.catch(() => {});
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     const grace = setTimeout(() => {
-      for (const [{ socket }, connection] of this.#connections) {
-        connection.shutdown(true);
+      for (const { socket, connection } of this.#wires) {
+        connection!.shutdown(true);
         lingering(socket);
       }
     }, this.#options.graceMs ?? GRACE_MS).unref();
@@ -241,58 +231,7 @@ export class Listener {
   }
 }
 
-class SocketWire implements Wire {
-  peer: Peer;
-  socket: Socket;
-  mayFlow = true;
-  onSecure: () => void = () => {};
-
-  constructor(socket: Socket) {
-    this.socket = socket;
-    this.peer = {
-      address: unmapped(socket.remoteAddress ?? "local"),
-      port: socket.remotePort ?? 0,
-      localAddress: unmapped(socket.localAddress ?? "local"),
-      localPort: socket.localPort ?? 0,
-    };
-  }
-
-  write(octets: Uint8Array): boolean {
-    return this.socket.destroyed || this.socket.write(octets);
-  }
-
-  pause(): void {
-    this.mayFlow = false;
-    this.socket.pause();
-  }
-
-  resume(): void {
-    this.mayFlow = true;
-    this.socket.resume();
-  }
-
-  close(): void {
-    this.socket.end();
-    lingering(this.socket);
-  }
-
-  secure(): void {
-    this.onSecure();
-  }
-
-  destroy(): void {
-    this.socket.destroy();
-  }
-}
-
-/** Our side is closed. What still comes is read away, so that our last reply is not lost to a reset; but not for ever. */
-function lingering(socket: Socket): void {
-  socket.resume();
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
-  socket.on("close", () => clearTimeout(timer));
-}
-
-const NOBODY: Peer = { address: "local", port: 0, localAddress: "local", localPort: 0 };
+const NOBODY: Peer = { address: LOCAL, port: 0, localAddress: LOCAL, localPort: 0 };
 
 function addressOf(server: NetServer): Address {
   const address = server.address() as AddressInfo | string;

@@ -2,6 +2,7 @@
 
 import type { Socket } from "node:net";
 import { createSecureContext, TLSSocket, type SecureContext } from "node:tls";
+import { channelBinding } from "./channel-binding.js";
 import type { Certificate, Secured } from "./tls.js";
 
 export class Securing {
@@ -31,5 +32,6 @@ export class Securing {
 
 function securedBy(socket: TLSSocket): Secured {
   const fingerprint = socket.getPeerX509Certificate()?.fingerprint256;
-  return { protocol: socket.getProtocol() ?? "", cipher: socket.getCipher().name, ...(fingerprint !== undefined && { fingerprint }) };
+  const binding = channelBinding(socket);
+  return { protocol: socket.getProtocol() ?? "", cipher: socket.getCipher().name, ...(fingerprint !== undefined && { fingerprint }), ...(binding !== undefined && { binding }) };
 }

@@ -1,7 +1,7 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
+import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
 import type { Eventually } from "./eventually.js";
 import { spokenFor } from "./forwarders.js";
 import type { Answer, Authentication, HelloAnswer, MessageAnswer, Peer, Session, Strategy } from "./strategy.js";
@@ -12,6 +12,8 @@ export interface Wire {
   readonly peer: Peer;
   /** Sends octets. False: enough are waiting; call drained() when they are gone. */
   write(octets: Uint8Array): boolean;
+  /** The same for a text, as UTF-8, where the wire can do that as it is. */
+  writeText?(text: string): boolean;
   /** No more octets, please; and: go on. */
   pause(): void;
   resume(): void;
@@ -77,7 +79,7 @@ export class Connection {
     this.#wire = wire;
     this.#options = options;
     const { peer } = wire;
-    this.#engine = new Server(options.settings, { secure: tls !== undefined, ...(options.permitted !== undefined && { permitted: options.permitted(peer) }) });
+    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined, ...(options.permitted !== undefined && { permitted: options.permitted(peer) }) });
     this.#peer = peer;
     this.#tls = tls;
     this.#session = this.#sessionWith(peer);
@@ -106,7 +108,7 @@ export class Connection {
   /** The handshake is done. */
   secured(tls: Secured): void {
     if (this.#over) return;
-    this.#engine.secured();
+    this.#engine.secured({ bindable: tls.binding !== undefined });
     this.#tls = tls;
     this.#tellSecured();
     this.#unblock();
@@ -155,7 +157,12 @@ export class Connection {
     const session = this.#session;
     const { authentication, settings } = this.#options;
     this.#tellSecured();
-    return authentication?.exchange(settings.hostname, (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)), (error) => this.#report("AUTH", error)) ?? session;
+    return authentication?.exchange(
+      settings.hostname,
+      () => this.#tls?.binding,
+      (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)),
+      (error) => this.#report("AUTH", error),
+    ) ?? session;
   }
 
   #tellSecured(): void {
@@ -173,8 +180,7 @@ export class Connection {
       case "need-reply":
         return this.#pause();
       case "output":
-        this.#trace("server", step.octets);
-        if (this.#wire.write(step.octets)) return true;
+        if (this.#write(step)) return true;
         this.#blocked = "on the wire";
         return this.#pause();
       case "body":
@@ -190,6 +196,11 @@ export class Connection {
         this.#ask(step as Question);
         return true;
     }
+  }
+
+  #write(output: Output): boolean {
+    if (this.#options.trace !== undefined) this.#trace("server", output.octets);
+    return output.text !== undefined && this.#wire.writeText !== undefined ? this.#wire.writeText(output.text) : this.#wire.write(output.octets);
   }
 
   #handshake({ dropped }: Handshake): false {

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { isLoopback } from "./address.js";
 import type { Eventually } from "./eventually.js";
 import type { Identity } from "./sasl/mechanism.js";
-import type { Secured } from "./tls.js";
+import type { ChannelBinding, Secured } from "./tls.js";
 import type { Abort, Command, Connect, Extension, Leniency, Message, Reply, Settings, XClient, XForward } from "../protocol/index.js";
 
 /** The other end of a connection. */
@@ -72,8 +72,8 @@ export type Session = {
 /** How clients log in; made by authentication(). */
 export interface Authentication {
   readonly extension: Extension;
-  /** The hooks of one connection for AUTH. They tell who it is, and the operator what failed. */
-  exchange(hostname: string, authenticated: (identity: Identity) => void, failed: (error: unknown) => void): Pick<Session, "AUTH" | "response">;
+  /** The hooks of one connection for AUTH. They ask what it can be tied to, and tell who it is, and the operator what failed. */
+  exchange(hostname: string, binding: () => ChannelBinding | undefined, authenticated: (identity: Identity) => void, failed: (error: unknown) => void): Pick<Session, "AUTH" | "response">;
 }
 
 export interface Strategy {

@@ -20,6 +20,12 @@ export interface Certificate {
   readonly askClients?: boolean;
 }
 
+/** What the two ends of a TLS connection know, and no two others (RFC 5056). */
+export interface ChannelBinding {
+  readonly type: string;
+  readonly octets: Uint8Array;
+}
+
 /** What is known of a client behind the handshake. */
 export interface Secured {
   /** "TLSv1.3" */
@@ -27,4 +33,6 @@ export interface Secured {
   readonly cipher: string;
   /** The SHA-256 fingerprint of the certificate that it has shown, and whose key it has: "AB:CD:…". */
   readonly fingerprint?: string;
+  /** What a login can be tied to, where TLS gives it: with TLS 1.3. */
+  readonly binding?: ChannelBinding;
 }

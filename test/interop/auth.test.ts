@@ -18,16 +18,17 @@ const certificate = noOpenssl === undefined ? makeCertificate(folder, "front.exa
 test.after(() => rmSync(folder, { recursive: true }));
 
 const [USER, PASSWORD, TOKEN] = ["tim", "tanstaaf, tanstaaf", "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"];
+const OTHER = { user: "jürgen", secret: "grüße, 你好" };
 const AUTHENTICATOR: Authenticator = {
-  password: (user) => (user === USER ? PASSWORD : undefined),
+  password: (user) => ({ [USER]: PASSWORD, [OTHER.user]: OTHER.secret })[user],
   token: (user, token) => user === USER && token === TOKEN,
   mayActAs: (user, other) => user === USER && other === "ann",
 };
 
 /** curl takes OAUTHBEARER wherever it is offered, so it is offered where it is wanted. */
-async function served(mechanism: string, body: (front: Front) => Promise<void>): Promise<void> {
+async function served(mechanism: string, body: (front: Front) => Promise<void>, implicitTls = false): Promise<void> {
   const mechanisms = MECHANISMS.filter(({ name }) => name !== "OAUTHBEARER" || name === mechanism);
-  const front = await Front.open({ certificate: certificate!, authentication: authentication(AUTHENTICATOR, { mechanisms, slowMs: 1 }) });
+  const front = await Front.open({ certificate: certificate!, implicitTls, authentication: authentication(AUTHENTICATOR, { mechanisms, slowMs: 1 }) });
   try {
     await body(front);
   } finally {
@@ -57,6 +58,15 @@ for (const [name, { missing, mechanisms, send, notLetIn }] of Object.entries(SEN
       assert.is(front.asked, mechanism);
     }));
   }
+}
+
+for (const [name, mechanism] of [["swaks", "CRAM-MD5"], ["curl", "PLAIN"], ["msmtp", "SCRAM-SHA-256"], ["nodemailer", "LOGIN"]] as const) {
+  const { missing, send } = SENDERS[name]!;
+  testIf(noOpenssl ?? missing(), test, `${name}: ${mechanism}, a user and a password that are not ASCII`, () => served(mechanism, async (front) => {
+    const { code, said } = await send({ port: front.port, tls: "implicit", caFile: certificate!.certFile, login: { mechanism, ...OTHER } });
+    assert.is(code, 0, said);
+    assert.equal(front.identities, [{ authenticationId: OTHER.user, authorizationId: OTHER.user }]);
+  }, true));
 }
 
 testIf(noOpenssl ?? (have("curl") ? undefined : "there is no curl"), test, "curl speaks for somebody else, where that may be", () => served("PLAIN", async (front) => {

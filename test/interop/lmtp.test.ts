@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SMTPServer, type Peer, type Session } from "../../dist/index.js";
 import { find } from "./accounting/processes.js";
-import { RELAYS } from "./relays.js";
+import { INSTALLABLE, RELAYS } from "./relays.js";
 import { have, run, testIf } from "./tools.js";
 
 const test = suite("LMTP");
@@ -60,7 +60,7 @@ for (const [name, kind] of Object.entries(RELAYS)) {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  }), kind.installable);
+  }), INSTALLABLE);
 }
 
 testIf(find("smtp-source") === undefined ? "there is no smtp-source (Debian's postfix)" : undefined, test, "smtp-source: a hundred messages", () => served(async (port) => {

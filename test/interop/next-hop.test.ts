@@ -8,20 +8,20 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy } from "../../dist/index.js";
-import { DSN, type Client as Sender, type Path } from "../../dist/protocol/index.js";
+import { type Client as Sender, type Path } from "../../dist/protocol/index.js";
 import { MECHANISMS, type UpstreamOptions } from "../../dist/transport/index.js";
 import { Client } from "../client.js";
 import { NO_SUCH_USER, Postfix, REFUSED_SUBJECT, TRY_LATER, type Parameters } from "./accounting/postfix.js";
 import { find, quietPort } from "./accounting/processes.js";
 import { makeCertificate } from "../certificate.js";
 import { Engine } from "./engine.js";
-import { noSasl, RELAYS } from "./relays.js";
+import { INSTALLABLE, noSasl, RELAYS } from "./relays.js";
 import { have, testIf } from "./tools.js";
 
 const test = suite("next hop");
 const folder = mkdtempSync(join(tmpdir(), "smtpd-"));
 chmodSync(folder, 0o755); // Postfix has a user of its own
-const { missing, installable } = RELAYS["Postfix"]!;
+const { missing } = RELAYS["Postfix"]!;
 const why = missing ?? (have("openssl", "version") ? undefined : "there is no openssl");
 const [certificate, other] = why === undefined ? ["upstream.test", "other.test"].map((name) => makeCertificate(folder, name)) : [];
 const postfix = why === undefined ? new Postfix(folder, await quietPort()) : undefined;
@@ -42,7 +42,7 @@ const overTls = (): Parameters => ({ smtpd_tls_security_level: "encrypt", smtpd_
 /** A client of a proxy in front of it. */
 async function proxied(options: UpstreamOptions, body: (client: Client) => Promise<void>): Promise<void> {
   const proxy = new PureProxy(["127.0.0.1", 0], ["127.0.0.1", postfix!.server.port], {
-    hostname: "proxy.example", extensions: [DSN], log: () => {}, graceMs: 0, upstream: { starttls: "required", tls: { ca: certificate!.cert }, ...options },
+    hostname: "proxy.example", log: () => {}, graceMs: 0, upstream: { starttls: "required", tls: { ca: certificate!.cert }, ...options },
   });
   try {
     const client = await Client.connect((await proxy.listening)[0]!);
@@ -80,12 +80,12 @@ testIf(why, test, "STARTTLS: a message with all its parameters; refusals", () =>
   for (const record of ["sender: josé@example.com", "named_attribute: envelope_id=QQ+1", "named_attribute: ret_flags=2", "named_attribute: notify_flags=10", "named_attribute: dsn_orig_rcpt=rfc822;Bob+B@example.org"]) {
     assert.ok(utf8(envelope).includes(record), `${record} in ${envelope}`);
   }
-})), installable);
+})), INSTALLABLE);
 
 testIf(why, test, "a certificate that is not trusted: 451, and nothing is handed over", () => running(overTls(), () => proxied({ tls: { ca: other!.cert } }, async (client) => {
   assert.match(await client.say("MAIL FROM:<a@example.com>"), /^451 4\.7\.5 .*no TLS \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
   assert.equal(postfix!.stored(), []);
-})), installable);
+})), INSTALLABLE);
 
 const [USER, PASSWORD] = ["tim", "tanstaaftanstaaf"];
 
@@ -115,7 +115,7 @@ for (const name of ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"]) {
     assert.equal(more, []);
     assert.match(stored!.content, /\(Authenticated sender: tim@upstream\.test\)/);
     assert.match(stored!.envelope, new RegExp(`named_attribute: sasl_method=${name}\\n`));
-  }), installable);
+  }), INSTALLABLE);
 }
 
 const path = (localPart: string): Path => ({ sourceRoute: [], localPart, domain: "example.org" });
@@ -137,7 +137,7 @@ testIf(why, test, "BDAT: chunks are pipelined, and are the message; a refused on
   const [stored, ...more] = postfix!.stored();
   assert.equal(more, []);
   assert.ok(stored!.content.endsWith("Subject: x\n\n.dot\ncaf\xe9\n.\n"), stored!.content);
-}), installable);
+}), INSTALLABLE);
 
 function utf8(latin1: string): string {
   return Buffer.from(latin1, "latin1").toString();

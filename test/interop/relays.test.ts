@@ -11,7 +11,7 @@ import { BINARYMIME, CHUNKING, DSN } from "../../dist/protocol/index.js";
 import { authentication } from "../../dist/transport/index.js";
 import { makeCertificate } from "../certificate.js";
 import { Recorder } from "./recorder.js";
-import { RELAYS, type Fate, type Relay, type Submission, type Way } from "./relays.js";
+import { INSTALLABLE, RELAYS, type Fate, type Relay, type Submission, type Way } from "./relays.js";
 import { TLS } from "./senders.js";
 import { have, testIf } from "./tools.js";
 
@@ -48,7 +48,6 @@ const LOGINS = authentication({ password: (user) => (user === USER ? PASSWORD : 
 
 for (const [name, kind] of Object.entries(RELAYS)) {
   const why = kind.missing ?? noOpenssl;
-  const { installable } = kind;
   let made: Promise<Relay> | undefined;
   const relay = (): Promise<Relay> => (made ??= kind.make(mkdtempSync(join(folder, name))));
 
@@ -62,7 +61,7 @@ for (const [name, kind] of Object.entries(RELAYS)) {
     assert.ok(isLetter(content, "\xff\r\n"), content);
     assert.ok(segments.some((each) => /^MAIL (.*\r\nRCPT ){3}.*\r\n(DATA|BDAT)/.test(each)), segments.join("|"));
     if (kind.says.BDAT) assert.match(segments.join(""), /^BDAT \d+ LAST\r$/m);
-  }), installable);
+  }), INSTALLABLE);
 
   for (const tls of TLS) {
     for (const trusts of [true, false]) {
@@ -73,7 +72,7 @@ for (const [name, kind] of Object.entries(RELAYS)) {
           assert.equal(taken.map(({ content }) => isLetter(content)), trusts ? [true] : []);
           assert.ok(!trusts || secured.length === 1);
         });
-      }, installable);
+      }, INSTALLABLE);
     }
   }
 
@@ -89,7 +88,7 @@ for (const [name, kind] of Object.entries(RELAYS)) {
           assert.equal(identities, letIn ? [{ authenticationId: USER, authorizationId: USER }] : []);
           assert.ok(segments.some((each) => each.startsWith(`AUTH ${mechanism}`)));
         });
-      }, installable);
+      }, INSTALLABLE);
     }
   }
 }

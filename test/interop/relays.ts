@@ -36,9 +36,8 @@ export interface Relay {
 }
 
 export interface RelayKind {
+  /** Why it cannot be had. */
   readonly missing: string | undefined;
-  /** What is missing, here or for a test of it, can be installed. */
-  readonly installable: boolean;
   /** Those that it has as a client, and why it cannot use them. */
   readonly mechanisms: readonly string[];
   readonly noLogin?: string | undefined;
@@ -49,6 +48,8 @@ export interface RelayKind {
 }
 
 const notRoot = process.getuid?.() === 0 ? undefined : "only root starts a mail server";
+/** For testIf(): to root nothing is missing that could not be installed. */
+export const INSTALLABLE = notRoot === undefined;
 const lacking = ["postfix", "postconf"].find((program) => find(program) === undefined);
 const saslPlugins = find("saslpluginviewer");
 /** Postfix logs in, and lets in, by Cyrus SASL. */
@@ -61,16 +62,14 @@ const noExim = exim === undefined ? "there is no exim4" : have(exim, "-C", "/dev
 
 export const RELAYS: { readonly [name: string]: RelayKind } = {
   Postfix: {
-    missing: lacking === undefined ? notRoot : `there is no ${lacking} (Debian's postfix)`,
-    installable: lacking !== undefined || notRoot === undefined,
+    missing: notRoot ?? (lacking === undefined ? undefined : `there is no ${lacking} (Debian's postfix)`),
     mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"],
     noLogin: noSasl,
     says: { BODY: true, BDAT: false }, // its smtpd(8) takes BDAT, its smtp(8) says DATA
     make: async (folder) => new PostfixRelay(folder, await quietPort()),
   },
   Exim: {
-    missing: noExim ?? notRoot,
-    installable: noExim !== undefined || notRoot === undefined,
+    missing: notRoot ?? noExim,
     mechanisms: ["PLAIN", "LOGIN", "CRAM-MD5"],
     says: { BODY: false, BDAT: true },
     make: async (folder) => new EximRelay(folder),

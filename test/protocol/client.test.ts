@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Client, LIMITS, reply, type Request } from "../../dist/protocol/index.js";
+import { Client, CLIENT_EXTENSIONS, LIMITS, reply, REQUIRE_TLS, type Request } from "../../dist/protocol/index.js";
 import { ClientDrive, commandOf } from "../client-transcript.js";
 import { random } from "../splits.js";
 
@@ -205,6 +205,31 @@ test("a session that is lost in the middle of a message never sends its end", ()
   drive.client.endBody();
   drive.run();
   assert.is(drive.takeOutput(), "");
+});
+
+test("REQUIRETLS is written under TLS: behind STARTTLS, or from the first octet on (RFC 8689 §2)", () => {
+  const mail = commandOf("MAIL FROM:<a@b> REQUIRETLS");
+  const extensions = [...CLIENT_EXTENSIONS, REQUIRE_TLS];
+  const told = (client: Client, ...before: readonly string[]): string[] => {
+    const drive = new ClientDrive(client);
+    drive.feed(octets("220 foo.com\r\n"));
+    for (const each of before) each.startsWith("2") ? drive.feed(octets(`${each}\r\n`)) : drive.say(each);
+    drive.say("EHLO bar.com");
+    drive.feed(octets("250-foo.com\r\n250-STARTTLS\r\n250 REQUIRETLS\r\n"));
+    drive.takeOutput();
+    try {
+      client.send(mail);
+    } catch (error) {
+      return [(error as Error).name];
+    }
+    drive.run();
+    return [drive.takeOutput()];
+  };
+  assert.equal(told(new Client({ extensions })), ["RangeError"]);
+  assert.equal(told(new Client({ extensions }, { secure: true })), ["MAIL FROM:<a@b> REQUIRETLS\r\n"]);
+  assert.equal(told(new Client({ extensions }), "EHLO bar.com", "250-foo.com\r\n250 STARTTLS", "STARTTLS", "220 Go ahead", "secured"), ["MAIL FROM:<a@b> REQUIRETLS\r\n"]);
+  const client = new Client({ extensions }, { secure: true });
+  assert.is(client.secure, true);
 });
 
 test("secured() without a handshake is the caller's mistake", () => {

@@ -67,6 +67,17 @@ test("what is no line of text is no response, and no chunk", () => {
   }
 });
 
+test("only what an encoder writes is base64, with AUTH and behind it (RFC 4954 §4, RFC 4648 §3.5)", () => {
+  const drive = new Drive(settings({ extensions: [auth(() => ["PLAIN"])], limits: { errors: 100 } }), { answers: new Map([["AUTH PLAIN", "334 "]]) }).feed("EHLO x\r\n");
+  const said = (line: string): string => (drive.takeReplies(), drive.feed(`${line}\r\n`), drive.takeReplies());
+  for (const bad of ["!", "A", "QQ", "QQ=", "QQ===", "QR==", "QUJ=", "QQ==QQ==", "=AAA", "====", "-_=="]) {
+    assert.is(said(`AUTH PLAIN ${bad}`), "501 That is no base64\r\n", bad);
+    assert.is(said(`AUTH PLAIN\r\n${bad}`), "334 \r\n501 That is no base64\r\n", bad);
+  }
+  for (const bad of ["Q Q=", " QQ==", "QQ== ", "QUI\tD", "ü"]) assert.is(said(`AUTH PLAIN\r\n${bad}`), "334 \r\n501 That is no base64\r\n", bad);
+  for (const good of ["", "QQ==", "QUI=", "QUJD", "QUJDRA=="]) assert.match(said(`AUTH PLAIN\r\n${good}`), /^334 \r\n451 /, good);
+});
+
 test("AUTH succeeds with the response", () => {
   const drive = new Drive(settings({ extensions: [auth(() => ["PLAIN"])] }), { answers: new Map([["AUTH PLAIN", "334 "], ["AGEAYg==", "235 Welcome"]]) });
   drive.feed("EHLO x\r\nAUTH PLAIN\r\nAGEAYg==\r\n");

@@ -3,11 +3,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
-import { BINARYMIME, CHUNKING, DELIVER_BY, DSN, LINE_ENDINGS, RRVS } from "../../dist/protocol/index.js";
+import { BINARYMIME, CHUNKING, deliverBy, LINE_ENDINGS, MT_PRIORITY } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
 import { forwardedFrom, receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
-import { reaches } from "../../dist/transport/index.js";
+import { authentication, reaches } from "../../dist/transport/index.js";
 import { Client, eventually, freePort } from "../client.js";
 import { commandOf } from "../client-transcript.js";
 import { Scripted, type Script } from "../scripted.js";
@@ -51,7 +51,7 @@ function withoutTrace(message: string): string {
 
 test("upstream's own replies, and its own offers, as far as both can do it", async () => {
   const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-SIZE 5000\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8" }, { dataSizeLimit: 9000 });
-  assert.is(await client.say("EHLO client.example"), "250-proxy.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
+  assert.is(await client.say("EHLO client.example"), "250-proxy.example\r\n250-PIPELINING\r\n250-SIZE 5000\r\n250-ENHANCEDSTATUSCODES\r\n250-HELP\r\n250 DSN\r\n");
   assert.is(await client.say("MAIL FROM:<a@b> SIZE=5001"), "552 5.3.4 Message size exceeds fixed maximum message size\r\n");
   assert.is(await client.say("MAIL FROM:<a@b> SIZE=100"), "250 2.1.0 Sender fine\r\n");
   assert.is(await client.say("RCPT TO:<c@d>"), "250 2.1.5 Recipient fine\r\n");
@@ -79,14 +79,38 @@ test("what it lets pass it passes on as the grammar has it, but for what an addr
   assert.equal(server.heard.flat().filter((line) => /^(MAIL|RCPT)/.test(line)), ["MAIL FROM:<root>", "RCPT TO:<ann..b@my_host.example>"]);
 });
 
-test("extensions given to the proxy are known at both ends, and offered as far as upstream does, in its words", async () => {
-  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250 DELIVERBY 240" }, { extensions: [DSN, DELIVER_BY, RRVS] });
-  assert.match(await client.say("EHLO client.example"), /250-HELP\r\n250-DSN\r\n250 DELIVERBY 240\r\n$/);
+test("what is passed on as it came is known at both ends, and offered as far as upstream does, in its words", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250-MT-PRIORITY\r\n250 DELIVERBY 240" });
+  assert.match(await client.say("EHLO client.example"), /250-HELP\r\n250-DELIVERBY 240\r\n250 DSN\r\n$/);
   assert.is(await client.say("MAIL FROM:<a@b> BY=239;R"), "555 With R, BY is 240 seconds at the least\r\n");
   assert.match(await client.say("MAIL FROM:<a@b> BY=240;R ENVID=q+2Br"), /^250/);
   assert.match(await client.say("RCPT TO:<c@d> RRVS=2014-04-03T23:01:00Z"), /^555/);
   assert.match(await client.say("RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d"), /^250/);
   assert.match(server.dialogue, /MAIL FROM:<a@b> BY=240;R ENVID=q\+2Br, RCPT TO:<c@d> NOTIFY=SUCCESS ORCPT=rfc822;C@d$/);
+});
+
+test("further extensions are given to the proxy; one of its own goes before that which is passed on", async () => {
+  const { client } = await through({ EHLO: "250-upstream.example\r\n250-DSN\r\n250-MT-PRIORITY\r\n250 DELIVERBY 240" }, { extensions: [MT_PRIORITY, deliverBy(600)] });
+  assert.match(await client.say("EHLO client.example"), /250-DSN\r\n250-MT-PRIORITY\r\n250 DELIVERBY 600\r\n$/);
+});
+
+/** What upstream hears of MAIL, when a client says these lines to a proxy that lets it log in. */
+async function senders(lines: readonly string[], script: Script, upstream: PureProxyOptions["upstream"]): Promise<string[]> {
+  const mechanism = authentication({ verify: () => true }, { inClear: ["PLAIN"] });
+  const { client, server } = await through({ AUTH: "235 2.7.0 Welcome", ...script }, { authentication: mechanism, upstream: { keep: 0, ...upstream } });
+  await client.say("EHLO client.example");
+  for (const line of lines) assert.match(await client.say(line), /^2/, line);
+  return server.heard.flat().filter((line) => line.startsWith("MAIL"));
+}
+
+test("AUTH= goes on from a client that has logged in; who knows us hears of the others that nobody knows (RFC 4954 §5)", async () => {
+  const mails = ["MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "RSET", "MAIL FROM:<a@b>", "RSET"];
+  const lines = [...mails, "AUTH PLAIN AHRpbQB4", ...mails];
+  const offering = { EHLO: "250-upstream.example\r\n250 AUTH PLAIN" };
+  const auth = { user: "proxy", password: "x" };
+  assert.equal(await senders(lines, offering, { auth }), ["MAIL FROM:<a@b> AUTH=<>", "MAIL FROM:<a@b> AUTH=<>", "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "MAIL FROM:<a@b> AUTH=<>"]);
+  assert.equal(await senders(lines, offering, {}), ["MAIL FROM:<a@b>", "MAIL FROM:<a@b>", "MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "MAIL FROM:<a@b>"]);
+  assert.equal(await senders(lines, { EHLO: "250 upstream.example" }, {}), Array(4).fill("MAIL FROM:<a@b>"));
 });
 
 test("HELO: no enhanced codes where upstream has none, no parameters, SMTP in the Received line", async () => {
@@ -142,6 +166,13 @@ test("Received in front, and X-Peer where it is asked for", async () => {
   assert.match(server.messages[0]!, /^Received: from client\.example \(\[127\.0\.0\.1\]\)\r\n\tby proxy\.example with ESMTP;\r\n\t.*\r\nX-Peer: 127\.0\.0\.1\r\nSubject: hello\r\n\r\nHi\.\r\n$/);
 });
 
+test("a priority is told in the Received line (RFC 6710 §4.1)", async () => {
+  const { client, server } = await through({ EHLO: "250-upstream.example\r\n250 MT-PRIORITY" }, { extensions: [MT_PRIORITY] });
+  await client.say("EHLO client.example");
+  for (const line of ["MAIL FROM:<a@b> MT-PRIORITY=-3", "RCPT TO:<c@d>", "DATA", "x\r\n."]) await client.say(line);
+  assert.match(server.messages[0]!, /^Received: .*\r\n\tby proxy\.example with ESMTP PRIORITY -3;\r\n/);
+});
+
 test("an empty message has its Received line, too", async () => {
   const { client, server } = await through();
   await client.upToData();
@@ -191,7 +222,7 @@ test("upstream down: a useful EHLO, 451 at MAIL; once it is up, mail", async () 
   const { address, log } = await proxied(["127.0.0.1", port]);
   const client = await Client.connect(address);
   cleanUp.unshift(() => client.end());
-  assert.match(await client.say("EHLO client.example"), /250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-HELP\r\n250 SMTPUTF8\r\n/);
+  assert.match(await client.say("EHLO client.example"), /250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-HELP\r\n250-SMTPUTF8\r\n250-DELIVERBY\r\n/);
   assert.is(await client.say("MAIL FROM:<a@b> BODY=8BITMIME"), "451 4.4.1 Upstream: cannot connect (ECONNREFUSED)\r\n");
   assert.is(await client.say("RCPT TO:<c@d>"), "503 5.5.1 Bad sequence of commands: send MAIL first\r\n");
   assert.match(log.join("\n"), /upstream 127\.0\.0\.1:\d+: 451 Upstream: cannot connect \(ECONNREFUSED\)/);

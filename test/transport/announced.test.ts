@@ -386,6 +386,7 @@ for (const proxyProtocol of [1, 2] as const) {
     const client = await clientOf(proxy);
     assert.match(await client.deliver("Subject: hello"), /^250 2\.6\.0 Queued/);
     assert.equal(headers, [{}, told(client, proxy)]);
+    await eventually(() => server.heard.every((lines) => lines.at(-1) === "QUIT"), "neither is kept");
     assert.is(server.dialogue, "EHLO proxy.example, QUIT | EHLO proxy.example, MAIL FROM:<a@example.com>, RCPT TO:<b@example.org>, DATA, QUIT");
   });
 

@@ -67,7 +67,7 @@ test("three failures are enough", async () => {
   const client = await Client.connect((await served()).address);
   await client.say("EHLO x");
   for (let times = 0; times < 2; times++) assert.match(await client.say(`AUTH PLAIN ${plain("tim", "wrong")}`), /^535/);
-  assert.is(await client.say(`AUTH PLAIN ${plain("tim", "tanstaaftanstaaf")}x`), "501 5.5.4 Syntax: AUTH mechanism [SP initial-response]\r\n");
+  assert.is(await client.say(`AUTH PLAIN ${plain("tim", "tanstaaftanstaaf")}x`), "501 5.5.2 That is no base64\r\n");
   assert.is(await client.say(`AUTH PLAIN ${plain("tim", "wrong")}`), "421 4.7.0 Too many failed logins\r\n");
   await client.closed();
 });
@@ -77,7 +77,7 @@ test("challenges, cancelled ones, an application that fails", async () => {
   const client = await Client.connect(address);
   await client.say("EHLO x");
   assert.is(await client.say("AUTH LOGIN"), "334 VXNlcm5hbWU6\r\n");
-  assert.match(await client.say("*"), /^501 5/);
+  assert.is(await client.say("*"), "501 5.7.0 Authentication cancelled\r\n");
   assert.match(await client.say("AUTH LOGIN"), /^334/);
   assert.match(await client.say(base64("tim")), /^334/);
   assert.match(await client.say("not base64!"), /^501 5\.5\.2/);

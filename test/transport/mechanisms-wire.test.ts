@@ -67,7 +67,7 @@ class Server {
     cleanUp.push(() => socket.destroy());
     const binding = bindingFor(known, channelBinding(socket));
     this.bindings.push(binding);
-    const names = offered(known, authenticator, { unheard: true, binding }).map(({ name }) => name).join(" ");
+    const names = offered(known, authenticator, { unheard: true, bindable: binding !== undefined }).map(({ name }) => name).join(" ");
     let login: Login | undefined;
     socket.write("220 mx.example\r\n");
     for await (const line of lines(socket)) {

@@ -93,8 +93,9 @@ async function joined(client: ClientPart, login: Login, atOnce = true): Promise<
     said.push(`S: ${text(challenge)}`);
     const { done, value } = waiting === undefined ? await client.next(challenge) : { done: false, value: waiting };
     waiting = undefined;
-    if (done !== true) said.push(`C: ${text(value as Uint8Array)}`);
-    step = await login.next(done === true ? "*" : base64(value as Uint8Array));
+    if (done === true) return { said, outcome: "cancelled", believed: false };
+    said.push(`C: ${text(value as Uint8Array)}`);
+    step = await login.next(base64(value as Uint8Array));
   }
   const { reply, identity } = step;
   const end = reply.code === 235 ? await client.next(undefined) : { done: true, value: false };
@@ -331,7 +332,6 @@ test("OAUTHBEARER: the failures of RFC 7628 §4.3 and §4.4", async () => {
   const [told, over] = await heard("OAUTHBEARER", OF_7628, "bix1c2VyPXNvbWV1c2VyQGV4YW1wbGUuY29tLAFhdXRoPUJlYXJlciB2RjlkZnQ0cW1UYzJOdmIzUmxja0JoZEhSaGRtbHpkR0V1WTI5dENnPT0BAQ==", "AQ==");
   assert.is(Buffer.from(told!.reply.lines[0]!, "base64").toString(), '{"status":"invalid_request"}', "its name has not the form of §3.1");
   assert.is(over!.reply.code, 501);
-  assert.is((await heard("OAUTHBEARER", OF_7628, "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9AQE=", "*")).at(-1)!.reply.code, 501);
 });
 
 test("OAUTHBEARER and XOAUTH2: whose token it is, and whom he may act as", async () => {
@@ -407,7 +407,7 @@ for (const [what, authenticator, expected] of AUTHENTICATORS) {
   test(`an application that has ${what}: what is offered, and that it works, both ends joined`, async () => {
     const names = (...args: Parameters<typeof offered> extends [unknown, unknown, ...infer Rest] ? Rest : never): string[] => offered(MECHANISMS, authenticator, ...args).map(({ name }) => name);
     const shy = expected.filter((name) => !mechanism(name).discloses && name !== "SCRAM-SHA-256-PLUS");
-    assert.equal(names({ unheard: true, binding: BINDING }), expected);
+    assert.equal(names({ unheard: true, bindable: true }), expected);
     assert.equal(names({ unheard: true }), expected.filter((name) => name !== "SCRAM-SHA-256-PLUS"));
     assert.equal(names({ unheard: false }), shy);
     assert.equal(names({ unheard: false }, []), []);
@@ -496,20 +496,9 @@ test("an error gets the answer that it needs, and no more is said", async () => 
   }
 });
 
-test("AUTH: cancelled, too long, no base64, an empty initial response (RFC 4954 §4)", async () => {
-  assert.is(await outcome("PLAIN", BY_PASSWORD, undefined, "*"), "501 5.7.0");
-  for (const bad of ["!", "QQ", "QQ=", "QQ===", "QR==", "Q Q=", " QQ==", "QQ== ", "QQ==\n", "QUI\tD", "QQ==QQ==", "====", "A", "-_==", "ü"]) {
-    assert.is(await outcome("PLAIN", BY_PASSWORD, bad), MALFORMED, bad);
-    assert.is(await outcome("PLAIN", BY_PASSWORD, undefined, bad), MALFORMED, bad);
-  }
-  assert.is(await outcome("PLAIN", BY_PASSWORD, undefined, "="), MALFORMED, "an empty response is empty");
+test("AUTH: an empty initial response; and what was not asked for is the caller's mistake (RFC 4954 §4)", async () => {
   assert.is(await outcome("PLAIN", BY_PASSWORD, "="), MALFORMED, "nothing, and that is no message of PLAIN");
-  const most = AUTH_LIMITS.responseOctets - 2;
-  const long = base64(`\0tim\0${"x".repeat(9000)}`.padEnd(((most - (most % 4)) / 4) * 3, "x"));
-  assert.ok(long.length <= most && long.length > most - 4);
-  assert.is(await outcome("PLAIN", BY_PASSWORD, undefined, long), REFUSED);
-  assert.is(await outcome("PLAIN", BY_PASSWORD, undefined, `${long}AAAA`), "500 5.5.6");
-  assert.is(await outcome("PLAIN", BY_PASSWORD, `${long}AAAA`), "500 5.5.6");
+  assert.is(await outcome("PLAIN", BY_PASSWORD, undefined, ""), MALFORMED);
   const login = new Login(mechanism("PLAIN"), serving(BY_PASSWORD));
   assert.throws(() => login.next(""), /without a challenge/);
   await login.begin("=");
@@ -565,14 +554,14 @@ test("a mechanism of an application's own", async () => {
 });
 
 test("what a client may use", () => {
-  const names = (credentials: Credentials, unheard: boolean, binding?: ChannelBinding, all = MECHANISMS.map(({ name }) => name)): string[] => usable(MECHANISMS, credentials, all, { unheard, binding }).map(({ name }) => name);
+  const names = (credentials: Credentials, unheard: boolean, bindable = false, all = MECHANISMS.map(({ name }) => name)): string[] => usable(MECHANISMS, credentials, all, { unheard, bindable }).map(({ name }) => name);
   const password = { user: "a", password: "b" };
-  assert.equal(names(password, true, BINDING), ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5"]);
+  assert.equal(names(password, true, true), ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5"]);
   assert.equal(names(password, true), ["SCRAM-SHA-256", "PLAIN", "LOGIN", "CRAM-MD5"]);
   assert.equal(names(password, false), ["SCRAM-SHA-256", "CRAM-MD5"]);
   assert.equal(names({ user: "a", token: "b" }, true), ["OAUTHBEARER", "XOAUTH2"]);
   assert.equal(names({ user: "a", token: "b" }, false), []);
-  assert.equal(names(password, true, BINDING, ["XOAUTH2", "LOGIN"]), ["LOGIN"]);
+  assert.equal(names(password, true, true, ["XOAUTH2", "LOGIN"]), ["LOGIN"]);
   assert.is(bindingFor(MECHANISMS, BINDING), BINDING);
   assert.is(bindingFor(MECHANISMS.filter(({ binds }) => !binds), BINDING), undefined, "who does not bind does not say that he could");
 });

@@ -10,6 +10,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SMTPServer, type Address, type Certificate, type Secured, type Session, type SMTPServerOptions } from "../../dist/index.js";
 import { makeCertificate, type Made } from "../certificate.js";
+import { scramClient } from "../../dist/transport/sasl/scram.js";
+import { authentication, channelBinding, scramSecret, Upstream } from "../../dist/transport/index.js";
 import { Client, eventually, PATIENCE_MS } from "../client.js";
 import { have, testIf } from "../interop/tools.js";
 
@@ -230,6 +232,64 @@ testIf(WHY, test, "a client's certificate is there for hooks", async () => {
   const expected = ["client.example", "other.example"].map((name) => new X509Certificate(pem(name).cert).fingerprint256);
   assert.equal(server.seen.map(({ fingerprint }) => fingerprint), [...expected, undefined]);
 });
+
+const TIM = { user: "tim", password: "tanstaaftanstaaf" };
+
+async function servedWithLogin(name: string, options: SMTPServerOptions = {}): Promise<Awaited<ReturnType<typeof served>> & { readonly heard: string[] }> {
+  const heard: string[] = [];
+  const secret = await scramSecret(TIM.password);
+  const mechanisms = authentication({ scram: (user) => (user === TIM.user ? secret : undefined) }, { slowMs: 1 });
+  const trace = (_: unknown, from: string, octets: Uint8Array): void => void (from === "client" && heard.push(Buffer.from(octets).toString()));
+  return { ...(await served({ certificate: pem(name), authentication: mechanisms, trace, ...options })), heard };
+}
+
+for (const implicitTls of [false, true]) {
+  testIf(WHY, test, `SCRAM-SHA-256-PLUS between our own two ends, ${implicitTls ? "TLS from the first octet on" : "behind STARTTLS"}`, async () => {
+    const { address, heard, log } = await servedWithLogin("localhost", { implicitTls });
+    const to = new Upstream(["localhost", address[1] as number], { auth: TIM, implicitTls, starttls: implicitTls ? "never" : "required", tls: { ca: pem("localhost").cert }, keep: 0 });
+    cleanUp.unshift(() => to.close());
+    const transaction = await to.begin({ type: "MAIL", reversePath: null, parameters: {} });
+    transaction.abort();
+    assert.is(transaction.reply.code, 250, log.join());
+    assert.equal(heard.filter((line) => line.startsWith("AUTH")).map((line) => line.split(" ")[1]), ["SCRAM-SHA-256-PLUS"]);
+  });
+}
+
+/** EHLO, and then AUTH by SCRAM with this flag and these octets bound. The offer, and the last reply. */
+async function loggedIn(address: Address, flag: string, bound: (socket: TLSSocket) => Uint8Array | undefined, options: ConnectionOptions = {}): Promise<[offered: string | undefined, reply: string]> {
+  const client = await Client.connect(address);
+  await client.say("EHLO client.example");
+  assert.match(await client.say("AUTH SCRAM-SHA-256-PLUS"), /^538/);
+  await client.say("STARTTLS");
+  const talk = await secured(client, options);
+  const offered = /AUTH (.*)\r\n/.exec(await talk.say("EHLO client.example"))?.[1];
+  const part = scramClient({ user: TIM.user, secret: TIM.password }, flag, bound(talk.socket) ?? new Uint8Array(0), "ournonce");
+  let reply = await talk.say(`AUTH SCRAM-SHA-256${flag.startsWith("p=") ? "-PLUS" : ""}`);
+  while (reply.startsWith("334")) {
+    const said = (await part.next(reply === "334 \r\n" ? undefined : Buffer.from(reply.slice(4), "base64"))).value as Uint8Array;
+    reply = await talk.say(Buffer.from(said).toString("base64"));
+  }
+  return [offered, reply.slice(0, 9)];
+}
+
+const binding = (socket: TLSSocket): Uint8Array | undefined => channelBinding(socket)?.octets;
+const WITH_PLUS = "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN";
+const BINDINGS: readonly (readonly [what: string, flag: string, bound: typeof binding, options: ConnectionOptions, offered: string, reply: string])[] = [
+  ["bound to the channel", "p=tls-exporter", binding, {}, WITH_PLUS, "235 2.7.0"],
+  ["bound to another", "p=tls-exporter", () => new Uint8Array(32), {}, WITH_PLUS, "535 5.7.8"],
+  ["bound by another name", "p=tls-unique", binding, {}, WITH_PLUS, "535 5.7.8"],
+  ["not bound, since it could not", "n", () => undefined, {}, WITH_PLUS, "235 2.7.0"],
+  ["not bound, since it was not shown what is offered (RFC 5802 §6)", "y", () => undefined, {}, WITH_PLUS, "535 5.7.8"],
+  ["not bound, with TLS 1.2: nothing is offered that binds", "y", () => undefined, { maxVersion: "TLSv1.2" }, "SCRAM-SHA-256 PLAIN LOGIN", "235 2.7.0"],
+  ["bound, with TLS 1.2", "p=tls-exporter", () => new Uint8Array(32), { maxVersion: "TLSv1.2" }, "SCRAM-SHA-256 PLAIN LOGIN", "504 5.5.4"],
+];
+
+for (const [what, flag, bound, options, offered, reply] of BINDINGS) {
+  testIf(WHY, test, `a login ${what}`, async () => {
+    const { address } = await servedWithLogin("mx.example");
+    assert.equal(await loggedIn(address, flag, bound, options), [offered, reply]);
+  });
+}
 
 test("TLS needs a certificate, LMTP another port", () => {
   assert.throws(() => new SMTPServer(["127.0.0.1", 0], undefined, { requireTls: true }), /TLS needs a certificate/);

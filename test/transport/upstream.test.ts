@@ -119,6 +119,13 @@ test("as many as asked for are kept, for as long as asked for, and said QUIT to"
   await eventually(() => server.heard.filter((lines) => lines.at(-1) === "QUIT").length === 2, "the other after a while");
 });
 
+test("a connection is kept for as many transactions as the server takes in a session (RFC 9422 §4.1)", async () => {
+  const server = await scripted({ EHLO: "250-upstream.example\r\n250 LIMITS MAILMAX=2" });
+  const to = upstream(server.address);
+  for (let nth = 0; nth < 5; nth++) await deliver(to);
+  assert.equal(server.heard.map((lines) => lines.filter((line) => line.startsWith("MAIL")).length), [2, 2, 1]);
+});
+
 test("keeping none is possible", async () => {
   const server = await scripted();
   const to = upstream(server.address, { keep: 0 });

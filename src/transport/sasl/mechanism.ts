@@ -2,6 +2,7 @@
 // said; what the other end says is what `yield` gives.
 
 import type { Eventually } from "../eventually.js";
+import type { ChannelBinding } from "../tls.js";
 
 /**
  * What the client says; undefined, and only at first, where the server begins (RFC 4422 §5). It hears a challenge, or undefined: the
@@ -42,12 +43,6 @@ export interface Serving {
   /** Where both ends could bind to the channel, and a mechanism that does so is offered. */
   readonly binding?: ChannelBinding | undefined;
   readonly hostname: string;
-}
-
-/** What the two ends of a TLS connection know, and no two others (RFC 5056). */
-export interface ChannelBinding {
-  readonly type: string;
-  readonly octets: Uint8Array;
 }
 
 /**

@@ -2,8 +2,9 @@
 // proves, too, that nobody sits between them.
 
 import { randomBytes } from "node:crypto";
+import type { ChannelBinding } from "../tls.js";
 import { identified } from "./identity.js";
-import type { Authenticator, ChannelBinding, ClientPart, Mechanism, Proof, ServerPart, Serving } from "./mechanism.js";
+import type { Authenticator, ClientPart, Mechanism, Proof, ServerPart, Serving } from "./mechanism.js";
 import { fromBase64, NOTHING, octetsOf, same, textOf, toBase64 } from "./octets.js";
 import { prepared } from "./prepared.js";
 import { saslName, unescaped } from "./sasl-name.js";
