@@ -125,7 +125,7 @@ export class PureProxy extends SMTPServer {
       body: (chunk) => {
         trace.pass(chunk);
         if (trace.count("received") > MAX_HOPS) return GOING_ROUND;
-        return chunk.includes(0) ? NUL_IN_DATA : passOn(chunk);
+        return holdsNul(chunk) ? NUL_IN_DATA : passOn(chunk);
       },
       message: async () => {
         void passOn(EMPTY);
@@ -208,4 +208,9 @@ export class PureProxy extends SMTPServer {
     if (this.#relaying.onlyThisHost && others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
     return this.#addresses;
   }
+}
+
+/** A Buffer looks for an octet a hundred times as fast as a Uint8Array (bench/relay.js, lines with a dot in front). */
+function holdsNul({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes(0);
 }
