@@ -1,8 +1,8 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path, type Settings } from "../protocol/index.js";
-import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
+import { BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path, type Reply, type Settings } from "../protocol/index.js";
+import { isLoopback, reaches, Stop, Upstream, type Address, type Eventually, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
 import { Fields } from "./fields.js";
 import { forwardedFrom, receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
@@ -17,6 +17,7 @@ export interface PureProxyOptions extends Omit<SMTPServerOptions, "decodeData" |
 
 /** RFC 5321 §6.3: a message that has passed more hosts than this is going round. */
 const MAX_HOPS = 100;
+const EMPTY = new Uint8Array(0);
 const GOING_ROUND = reply(554, "5.4.6", "Too many hops", "RFC 5321 §6.3");
 /**
  * RFC 2045 §2.7, §2.8: neither 7bit nor 8bit. RFC 5321 §3.6.3 would pass it on; but a server that drops it may then see an end of
@@ -35,6 +36,8 @@ export class PureProxy extends SMTPServer {
   readonly #ways: Upstream[] = [];
   readonly #relaying: Relaying;
   readonly #xPeer: boolean;
+  /** Upstream is told where each message came from. */
+  readonly #tells: boolean;
   /** Upstream knows who we are. */
   readonly #logsIn: boolean;
   readonly #listening: Promise<readonly Address[]>;
@@ -51,6 +54,7 @@ export class PureProxy extends SMTPServer {
     super(localaddr, remoteaddr, { ...options, extensions, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
+    this.#tells = options.upstream?.xforward === true;
     this.#logsIn = options.upstream?.auth !== undefined;
     this.#upstream = this.way(remoteaddr, options.upstream);
     this.#listening = this.#listen();
@@ -74,6 +78,15 @@ export class PureProxy extends SMTPServer {
     let mail: Mail;
     let passage: Passage | undefined;
     let trace: Fields;
+    /** What is still to go in front of the message: with its first octets. */
+    let front: Uint8Array | undefined;
+    const passOn = (chunk: Uint8Array): Eventually<Reply | undefined> => {
+      const inFront = front;
+      front = undefined;
+      if (inFront !== undefined) void passage!.body(inFront);
+      return passage!.body(chunk);
+    };
+    const how = (): Passed => ({ hello, mail, secure, lmtp: this.settings.lmtp });
     const gone = new Stop();
     const greet = async (command: Hello): Promise<Settings> => {
       hello = command;
@@ -92,8 +105,9 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath, parameters, forwarded = forwardedFrom(peer, { hello, mail, secure, lmtp: this.settings.lmtp }) } = command;
-        const onward = { ...command, forwarded, reversePath: reversePath && { ...reversePath, sourceRoute: [] }, parameters: this.#submitted(peer, parameters) }; // Appendix C: no route is passed on
+        const { reversePath, parameters } = command;
+        const told = this.#tells && command.forwarded === undefined ? { forwarded: forwardedFrom(peer, how()) } : undefined;
+        const onward = { ...command, ...told, reversePath: reversePath && { ...reversePath, sourceRoute: [] }, parameters: this.#submitted(peer, parameters) }; // Appendix C: no route is passed on
         passage = await this.begin(peer, onward, gone);
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
@@ -105,15 +119,18 @@ export class PureProxy extends SMTPServer {
       DATA: async () => {
         const given = await passage!.data();
         trace = new Fields("received");
-        if (given.code < 400) void passage!.body(Buffer.from(this.#inFront(peer, { hello, mail, secure, lmtp: this.settings.lmtp })));
+        front = Buffer.from(this.#inFront(peer, how()));
         return given;
       },
       body: (chunk) => {
         trace.pass(chunk);
         if (trace.count("received") > MAX_HOPS) return GOING_ROUND;
-        return holdsNul(chunk) ? NUL_IN_DATA : passage!.body(chunk);
+        return holdsNul(chunk) ? NUL_IN_DATA : passOn(chunk);
       },
-      message: async () => (await passage!.end())[0],
+      message: async () => {
+        void passOn(EMPTY);
+        return (await passage!.end())[0];
+      },
       abort: () => passage?.abort(),
       closed: () => {
         gone.abort(); // MAIL may be on its way still
