@@ -4,7 +4,7 @@
 import { settings } from "../dist/protocol/index.js";
 import { Input } from "../dist/protocol/input.js";
 import { Scan } from "../dist/protocol/scan.js";
-import { verb } from "../dist/protocol/syntax.js";
+import { verb } from "../dist/protocol/verb.js";
 import { newTerms } from "../dist/protocol/verbs.js";
 import { Responder } from "./canned.js";
 import { feed, greeted } from "./engine.js";
@@ -83,7 +83,7 @@ function framing() {
     const input = new Input();
     for (let at = 0; at < wire.length; at += octets) {
       input.receive(wire.subarray(at, at + octets));
-      while (input.findLine(512, false) === "line") input.dropLine();
+      while (input.findLine(512) === "line") input.dropLine();
       input.release();
     }
     return wire.length;

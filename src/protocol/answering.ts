@@ -4,7 +4,7 @@
 import { announcesUtf8, type Bdat, type Hello } from "./command.js";
 import type { PeerTerms, Row, Settings, Terms } from "./extension.js";
 import { Outgoing } from "./outgoing.js";
-import { formatReply, reply, severityOf, type Reply } from "./reply.js";
+import { formatted, reply, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
 import { newTerms, NO_TRANSACTION } from "./verbs.js";
@@ -152,7 +152,7 @@ export abstract class Answering {
 
   protected put(given: Reply, row: Row | undefined, asked?: Owed): void {
     const { grammar, limits } = this.terms;
-    const text = formatReply(given, {
+    const text = formatted(given, {
       enhanced: row?.noEnhancedCode !== true && grammar.extensions.has("ENHANCEDSTATUSCODES"),
       utf8: announcesUtf8(asked) || announcesUtf8(this.terms.transaction.mail),
       lineOctets: limits.replyLineOctets,

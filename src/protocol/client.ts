@@ -208,7 +208,7 @@ export class Client {
 
   #read(): ClientStep | undefined {
     const most = this.#settings.limits.replyOctets - this.#reader.octets;
-    const found = this.#input.findLine(most, false);
+    const found = this.#input.findLine(most);
     if (found === "dry" && this.#input.begun > most) return this.#lose({ why: "reply too long" });
     if (found === "dry") return this.#input.release(), NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });

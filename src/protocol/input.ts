@@ -1,6 +1,7 @@
 // The receive buffer: the segment lent to us, and the start of a line whose end has not come. RFC 5321 §2.3.8.
 
 import { CR, LF, NO_OCTETS } from "./bytes.js";
+import { NO_LENIENCIES, type Leniency } from "./leniency.js";
 
 /** What `findLine` found: no line end yet, a line, one that is longer than allowed, one with a bare CR or LF in it. */
 export type Found = "dry" | "line" | "overlong" | "bare";
@@ -49,8 +50,8 @@ export class Input {
   }
 
   /** Looks for a line of at most `most` octets. Found once, it stays found until it is dropped. */
-  findLine(most: number, lfEndsLine: boolean): Found {
-    if (this.#found === "dry" && !this.empty) this.#found = this.#search(most, lfEndsLine);
+  findLine(most: number, leniencies = NO_LENIENCIES): Found {
+    if (this.#found === "dry" && !this.empty) this.#found = this.#search(most, leniencies);
     return this.#found;
   }
 
@@ -81,9 +82,9 @@ export class Input {
     this.#bare = false;
   }
 
-  #search(most: number, lfEndsLine: boolean): Found {
+  #search(most: number, leniencies: ReadonlySet<Leniency>): Found {
     const from = this.at;
-    const end = this.#lineEnd(lfEndsLine);
+    const end = this.#lineEnd(leniencies);
     if (this.#carried > 0 || !end) this.#keep(from, most);
     if (!end) return "dry";
     const long = this.#carried > 0 ? this.#carried > most : this.at - from > most;
@@ -92,13 +93,13 @@ export class Input {
   }
 
   /** Moves on to behind the line's end, or to the end of the segment. */
-  #lineEnd(lfEndsLine: boolean): boolean {
+  #lineEnd(leniencies: ReadonlySet<Leniency>): boolean {
     const { octets, to } = this;
     let afterCr = this.#afterCr;
     for (let at = this.at; at < to; at++) {
       const octet = octets[at]!;
       if (octet > CR && !afterCr) continue; // nearly all
-      if (octet === LF && (afterCr || lfEndsLine)) {
+      if (octet === LF && (afterCr || leniencies.has("bare-lf"))) {
         this.#afterCr = false;
         this.at = at + 1;
         return true;

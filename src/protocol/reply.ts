@@ -1,6 +1,7 @@
 // Replies as values (RFC 5321 §4.2): a code, an enhanced code (RFC 3463), lines of text, and the clause it rests on.
 
 import { octetLength, QUESTION_MARK, utf8Of } from "./bytes.js";
+import { LIMITS } from "./limits.js";
 
 export interface Reply {
   /** Three digits: the first 2 to 5, the second 0 to 5 (§4.2). */
@@ -92,6 +93,13 @@ export interface ReplyFormat {
   /** Whether the client asked for SMTPUTF8: texts may then be more than ASCII (RFC 6531 §3.7.4). */
   readonly utf8: boolean;
   readonly lineOctets: number;
+}
+
+/** formatReply() of a reply that is said again and again: the engine's own are kept as they go over the wire. */
+export function formatted(given: Reply, format: ReplyFormat): string {
+  const texts = format.utf8 || format.lineOctets !== LIMITS.replyLineOctets ? undefined : FORMATTED.get(given);
+  if (texts === undefined) return formatReply(given, format);
+  return format.enhanced ? (texts.enhanced ??= formatReply(given, format)) : (texts.plain ??= formatReply(given, format));
 }
 
 /** The reply as it goes over the wire. What is not printable becomes "?"; a text too long for a line goes on in a next one (§4.5.3.1.5). */
@@ -186,3 +194,5 @@ export const REPLIES = {
   localError: reply(451, "4.3.0", "Local error in processing", "RFC 5321 §4.2.2"),
   notHandled: reply(451, "4.3.5", "Nothing here takes messages", "RFC 5321 §4.2.2"),
 } as const;
+
+const FORMATTED = new Map<Reply, { enhanced?: string; plain?: string }>(Object.values(REPLIES).map((each) => [each, {}]));

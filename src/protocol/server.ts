@@ -11,7 +11,7 @@ import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
 import { Scan } from "./scan.js";
-import { verb } from "./syntax.js";
+import { verb } from "./verb.js";
 import { CANCEL, OTHER_PROTOCOLS } from "./verbs.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
@@ -124,7 +124,7 @@ export class Server extends Answering {
   #readLine(): Step | undefined {
     const { grammar, leniencies } = this.terms;
     const dry = this.conversation.owed > 0 ? NEED_REPLY : NEED_INPUT;
-    const found = this.#input.findLine(grammar.longestLine, leniencies.has("bare-lf"));
+    const found = this.#input.findLine(grammar.longestLine, leniencies);
     if (found === "dry") return dry;
 
     const scan = new Scan(this.#input.line, this.#input.lineFrom, leniencies);
@@ -132,7 +132,7 @@ export class Server extends Answering {
     const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
-    if (OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
+    if (row === undefined && OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
     if (row?.privileged === true && !this.terms.permitted.has(name)) return this.hangUp("4.7.0", `You may not say ${name}`, `${name}_README`, "closed");
     if (this.#shutdown !== undefined && !inTransaction(this.state) && name !== "QUIT") return this.#sayShutdown();
     const problem = this.#problem(found, name, row);

@@ -6,8 +6,8 @@
 // allowed is asked where the command is put together (verbs.ts), whether they are UTF-8 when they become text.
 
 import {
-  AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG, HTAB,
-  HYPHEN, LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, SP, textOf, UNDERSCORE,
+  AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG, HYPHEN,
+  LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, textOf, UNDERSCORE,
 } from "./bytes.js";
 import { FAIL, Scan, span, type Rule } from "./scan.js";
 
@@ -19,12 +19,6 @@ export interface Path {
   readonly sourceRoute: readonly string[];
   readonly localPart: string;
   readonly domain: string;
-}
-
-/** The verb of a command in upper case, empty where there is none. §4.1.1: letters (digits for private ones), then SP or the end. */
-export function verb(scan: Scan): string {
-  const word = scan.take(esmtpKeyword)?.toUpperCase() ?? "";
-  return scan.octet === SP || scan.octet === HTAB || scan.atEnd ? word : "";
 }
 
 /** Reverse-path = Path / "<>" — null for the null one; undefined where there is none of either. */
@@ -241,7 +235,7 @@ const ldhStr: Rule = (octets, at) => {
 };
 
 /** 1*( ALPHA / DIGIT / "-" ) */
-const asciiLdh: Rule = (octets, at) => {
+export const asciiLdh: Rule = (octets, at) => {
   const from = at;
   while ((CLASSES[octets[at]!]! & (LDH | NON_ASCII)) === LDH) at += 1;
   return at > from ? at : FAIL;

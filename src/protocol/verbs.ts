@@ -278,7 +278,8 @@ function pathProblem(path: Path, terms: Terms, mail: Mail, replies: typeof SENDE
 }
 
 function fits({ sourceRoute, localPart, domain }: Path, limits: Limits): boolean {
-  const [local, host] = [octetLength(localPart), octetLength(domain)];
+  const local = octetLength(localPart);
+  const host = octetLength(domain);
   const route = sourceRoute.reduce((octets, hop) => octets + octetLength(hop) + "@,".length, 0);
   return local <= limits.localPartOctets && host <= limits.domainOctets && route + local + host + "<@>".length <= limits.pathOctets;
 }

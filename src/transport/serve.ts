@@ -219,7 +219,12 @@ export class Connection {
 
   #ask(question: Question): void {
     if (this.#session.leniency !== undefined && "leniencies" in question) this.#tell("leniency", () => question.leniencies?.forEach((name) => this.#session.leniency?.(name, question)));
-    const answer = this.#guard(question.type, () => this.#call(question));
+    let answer: AnyAnswer | Promise<AnyAnswer>;
+    try {
+      answer = promised(this.#call(question));
+    } catch (error) {
+      answer = this.#failed(question.type, error);
+    }
     if (!(answer instanceof Promise)) {
       if (this.#slots.length === 0) return this.#reply(question, answer);
       this.#slots.push({ question, answer, settled: true });
@@ -284,7 +289,12 @@ export class Connection {
   }
 
   #body(chunk: Uint8Array): boolean {
-    const answer = this.#guard("body", () => this.#session.body?.(chunk));
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = promised(this.#session.body?.(chunk));
+    } catch (error) {
+      answer = this.#failed("body", error);
+    }
     if (!(answer instanceof Promise)) {
       this.#mayRefuse(answer);
       return true;
@@ -339,16 +349,6 @@ export class Connection {
     if (this.#options.trace !== undefined) this.#tell("trace", () => this.#options.trace?.(this.#wire.peer, from, octets));
   }
 
-  /** Calls a hook. What it returns is an answer, or a true promise of one. */
-  #guard<A extends AnyAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
-    try {
-      const answer = hook();
-      return isThenable(answer) ? Promise.resolve(answer) : answer;
-    } catch (error) {
-      return this.#failed(what, error);
-    }
-  }
-
   /** The operator learns what happened; the peer only that something did. */
   #failed(what: string, error: unknown): Reply {
     this.#report(what, error, REPLIES.localError);
@@ -369,6 +369,11 @@ function taken(given: Reply | readonly Reply[] | undefined): boolean {
   const replies = given === undefined || "code" in given ? [given] : given;
   const end = replies.findIndex((each) => each?.code === 421);
   return replies.slice(0, end < 0 ? replies.length : end).some((each) => each === undefined || each.code < 300);
+}
+
+/** What a hook returned: an answer, or a true promise of one. */
+function promised<A extends AnyAnswer>(answer: Eventually<A>): A | Promise<A> {
+  return isThenable(answer) ? Promise.resolve(answer) : answer;
 }
 
 function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {

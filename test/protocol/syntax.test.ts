@@ -4,7 +4,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatMailbox, formatPath } from "../../dist/protocol/index.js";
 import { FAIL, Scan, type Rule } from "../../dist/protocol/scan.js";
-import { addressLiteral, domain, forwardPath, mailbox, reversePath, verb } from "../../dist/protocol/syntax.js";
+import { addressLiteral, domain, forwardPath, mailbox, reversePath } from "../../dist/protocol/syntax.js";
+import { verb } from "../../dist/protocol/verb.js";
 import { octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 
