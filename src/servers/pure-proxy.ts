@@ -187,8 +187,16 @@ export class PureProxy extends SMTPServer {
       await this.close();
       throw new Error("the next hop is this server itself");
     }
-    const others = this.options.proxyProtocol !== undefined ? "proxies, but none of their clients" : this.#addresses.every(isLoopback) ? undefined : "all hosts, but only clients on this one";
-    if (this.#relaying.onlyThisHost && others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
+    const others = this.#mayNotRelay();
+    if (others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
     return this.#addresses;
+  }
+
+  /** Who is listened for in vain; undefined where there is nobody. */
+  #mayNotRelay(): string | undefined {
+    const { proxyProtocol = [] } = this.options;
+    if (!this.#relaying.onlyThisHost) return undefined;
+    if (proxyProtocol.length > 0) return "proxies, but none of their clients";
+    return this.#addresses.every(isLoopback) ? undefined : "all hosts, but only clients on this one";
   }
 }

@@ -42,7 +42,10 @@ export interface SMTPServerOptions extends ForwarderOptions {
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
-  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol, which tells who the client is. */
+  /**
+   * Networks of proxies: where there are any, each connection comes from one of them, and begins with the header of the PROXY protocol,
+   * which tells who the client is.
+   */
   readonly proxyProtocol?: readonly string[];
   /** Octets of all messages that are being collected or processed; what is more is refused with 452. 1 GiB if not given. */
   readonly memoryLimit?: number;
