@@ -1,8 +1,13 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path, type Settings } from "../protocol/index.js";
-import { isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
+import {
+  BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path,
+  type Settings,
+} from "../protocol/index.js";
+import {
+  isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions,
+} from "../transport/index.js";
 import { Fields } from "./fields.js";
 import { forwardedFrom, receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
@@ -47,7 +52,8 @@ export class PureProxy extends SMTPServer {
     const relaying = new Relaying(options); // it may throw: before anything listens
     const given = options.extensions ?? [];
     const passedOn = new.target.passedOn.filter(({ keyword }) => given.every((each) => each.keyword !== keyword));
-    const extensions = [...passedOn, ...given].filter((each) => each !== BINARYMIME); // what comes in chunks goes on with DATA, which cannot carry it (RFC 3030 §3)
+    // What comes in chunks goes on with DATA, which cannot carry binary mail (RFC 3030 §3).
+    const extensions = [...passedOn, ...given].filter((each) => each !== BINARYMIME);
     super(localaddr, remoteaddr, { ...options, extensions, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
@@ -75,6 +81,7 @@ export class PureProxy extends SMTPServer {
     let passage: Passage | undefined;
     let trace: Fields;
     const gone = new Stop();
+    const passed = (): Passed => ({ hello, mail, secure, lmtp: this.settings.lmtp });
     const greet = async (command: Hello): Promise<Settings> => {
       hello = command;
       return this.#offer(await this.#upstream.offers());
@@ -92,9 +99,9 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath, parameters, forwarded = forwardedFrom(peer, { hello, mail, secure, lmtp: this.settings.lmtp }) } = command;
-        const onward = { ...command, forwarded, reversePath: reversePath && { ...reversePath, sourceRoute: [] }, parameters: this.#submitted(peer, parameters) }; // Appendix C: no route is passed on
-        passage = await this.begin(peer, onward, gone);
+        const { reversePath: from, forwarded = forwardedFrom(peer, passed()) } = command;
+        const reversePath = from && { ...from, sourceRoute: [] }; // Appendix C: no route is passed on
+        passage = await this.begin(peer, { ...command, forwarded, reversePath, parameters: this.#submitted(peer, command.parameters) }, gone);
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
       },
@@ -105,7 +112,7 @@ export class PureProxy extends SMTPServer {
       DATA: async () => {
         const given = await passage!.data();
         trace = new Fields("received");
-        if (given.code < 400) void passage!.body(Buffer.from(this.#inFront(peer, { hello, mail, secure, lmtp: this.settings.lmtp })));
+        if (given.code < 400) void passage!.body(Buffer.from(this.#inFront(peer, passed())));
         return given;
       },
       body: (chunk) => {
