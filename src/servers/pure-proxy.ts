@@ -2,8 +2,8 @@
 // the body streams through, and nothing is kept, so nothing can be lost.
 
 import {
-  BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path,
-  type Settings,
+  BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters,
+  type Path, type Settings,
 } from "../protocol/index.js";
 import {
   isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions,
