@@ -33,7 +33,8 @@ export const OPTIONS = {
   },
   "leniencies": {
     type: "string", value: "LIST", default: "interoperable",
-    help: "What is taken although RFC 5321 has it otherwise: strict, interoperable or smtpd, and single names, with commas between them. Default: interoperable.",
+    help: "What is taken although RFC 5321 has it otherwise: strict, interoperable or smtpd, and single names, with commas between them. "
+      + "Default: interoperable.",
   },
   "exit-after": { type: "string", value: "N", help: "End when N messages have been accepted." },
   "tls-cert": {

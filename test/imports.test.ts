@@ -9,8 +9,8 @@ const SRC = new URL("../src/", import.meta.url);
 /** From what others are built on to what nobody imports. A file may import from the rows above its own alone. */
 const ORDER: readonly (readonly string[])[] = [
   ["protocol/bytes", "protocol/limits", "protocol/leniency"],
-  ["protocol/scan", "protocol/reply", "protocol/input"],
-  ["protocol/syntax"],
+  ["protocol/scan", "protocol/reply", "protocol/input", "protocol/copy", "protocol/kernel"],
+  ["protocol/syntax", "protocol/lines"],
   ["protocol/state", "protocol/command", "protocol/xtext", "protocol/date-time"],
   ["protocol/extension"],
   ["protocol/data", "protocol/step", "protocol/verbs", "protocol/write"],

@@ -7,6 +7,8 @@ import { freePort, Program } from "../processes.js";
 /** A round of one server: what tells CPU apart in ticks of 10 ms, and ends. */
 const ROUND_SECONDS = unlessQuick(0.6, 0.03);
 const ROUNDS = unlessQuick(11, 2);
+/** Not counted: first it is found how many messages a round takes, then compilers learn, on a machine that others use too. */
+const WARM_UP = unlessQuick(6, 1);
 /** From one round to the next, before they count, the messages grow by this at the most. */
 const GROWTH = 20;
 
@@ -25,7 +27,7 @@ export async function started(server) {
 /** @param {Server[]} all those that are there @param {number} least messages in a round @param {Send} send @returns {Promise<Lane[]>} */
 export async function underLoad(all, least, send) {
   const lanes = await Promise.all(all.map(async (server) => ({ server, ...(await started(server)), messages: least, rates: [], cpu: [] })));
-  await interleaved(lanes, (lane, at) => round(lane, least, send, at >= 0), { rounds: ROUNDS });
+  await interleaved(lanes, (lane, at) => round(lane, least, send, at >= 0), { rounds: ROUNDS, warmUp: WARM_UP });
   await Promise.all(lanes.map(({ program }) => program.stop()));
   return lanes;
 }

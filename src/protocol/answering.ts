@@ -13,6 +13,8 @@ import { newTerms, NO_TRANSACTION } from "./verbs.js";
 export type Owed = Question | EndOfData | Bdat;
 
 export abstract class Answering {
+  /** Those of the server; `terms` may have others, for this session. */
+  private readonly settings: Settings;
   protected readonly terms: Terms;
   protected readonly conversation: Conversation<Owed>;
   protected readonly outgoing = new Outgoing();
@@ -24,6 +26,7 @@ export abstract class Answering {
   private errors = 0;
 
   constructor(settings: Settings, peer: PeerTerms) {
+    this.settings = settings;
     this.terms = newTerms(settings, peer);
     this.conversation = new Conversation(settings.grammar.transitions);
   }
@@ -48,15 +51,21 @@ export abstract class Answering {
 
   /**
    * Answers the oldest question; without a reply, with what its row says. With LMTP a message has an answer for each recipient: a
-   * list of them, of which the last counts for all further ones. Throws, before anything changes, where none is owed or the reply
-   * makes no sense there (354 to MAIL). After the session's end it does nothing.
+   * list of them, of which the last counts for all further ones. Throws, before anything changes, where none is owed, a reply makes
+   * no sense there (354 to MAIL), or there are more than are owed. After the session's end it does nothing.
    */
   reply(given?: Reply | readonly Reply[]): void {
     if (this.state === "closed") return;
     const replies = given === undefined || "code" in given ? [given] : given;
-    if (this.conversation.oldest === undefined) throw new Error("no reply is owed");
+    const { oldest, owed } = this.conversation;
+    if (oldest === undefined) throw new Error("no reply is owed");
+    const most = oldest.type === "delivery" ? owed : 1; // "message" the last; nothing is asked behind it
+    if (replies.length > most) throw new RangeError(`${replies.length} replies, where ${most} can be given`);
+    const odd = replies.find((each) => each !== undefined && !this.conversation.fits(each.code));
+    if (odd !== undefined) throw new RangeError(`${odd.code} does not answer ${oldest.type}`);
     for (let nth = 0, more = true; more; nth++) {
-      const asked = this.conversation.oldest!;
+      const asked = this.conversation.oldest;
+      if (asked === undefined) return; // a 421 has ended the session
       more = asked.type === "delivery";
       this.answer(asked, this.completed(asked, replies[nth] ?? replies.at(-1)));
     }
@@ -90,6 +99,20 @@ export abstract class Answering {
     row.agree?.(this.terms, asked);
     if (asked.type === "MAIL") this.owesEnd = true;
     if (asked.type === "message") this.errors = 0;
+    if (asked.type === "XCLIENT") this.startOver();
+  }
+
+  /** Nothing of before counts (RFC 3207 §4.2, XCLIENT_README): nor what was offered to this client alone, nor its mistakes. */
+  protected startOver(): void {
+    this.offer(this.settings);
+    Object.assign(this.terms, { hello: undefined, authenticated: false, forwarded: undefined });
+    this.errors = 0;
+  }
+
+  /** What is offered from the next answer to EHLO or HELO on, in this session alone. */
+  offer(settings: Settings): void {
+    Object.assign(this.terms, settings);
+    this.conversation.transitions = settings.grammar.transitions;
   }
 
   protected refuseCommand(why: Reply, row: Row | undefined): undefined {

@@ -66,11 +66,12 @@ const ENCODER = new TextEncoder();
 
 /** The octets [from, to) as text; undefined where they are neither ASCII nor UTF-8. For short texts: one command line at the most. */
 export function textOf(octets: Uint8Array, from: number, to: number): string | undefined {
-  const view = octets.subarray(from, to);
+  const codes = new Array<number>(to - from); // a view would cost more than all the rest (bench/lines.js)
   for (let at = from; at < to; at++) {
-    if (octets[at]! >= 0x80) return utf8Of(view);
+    if (octets[at]! >= 0x80) return utf8Of(octets.subarray(from, to));
+    codes[at - from] = octets[at]!;
   }
-  return String.fromCharCode.apply(undefined, view as unknown as number[]);
+  return String.fromCharCode(...codes);
 }
 
 /** Octets as UTF-8 text of any length; undefined where they are not UTF-8. */

@@ -27,7 +27,7 @@ export interface Plain extends Written { readonly type: "DATA" | "RSET" | "QUIT"
 /** VRFY and EXPN may have the parameter SMTPUTF8 (RFC 6531 §3.7.4.2). */
 export interface WithString extends Written { readonly type: "NOOP" | "VRFY" | "EXPN" | "HELP"; readonly string: string; readonly parameters?: Parameters }
 /** What follows is a chunk of the message, of so many octets (RFC 3030 §2). */
-export interface Bdat { readonly type: "BDAT"; readonly octets: number; readonly last: boolean }
+export interface Bdat extends Written { readonly type: "BDAT"; readonly octets: number; readonly last: boolean }
 /** RFC 3207 §4. */
 export interface StartTls extends Written { readonly type: "STARTTLS" }
 /** RFC 4954 §4. `initial` is base64, "=" where it is empty; absent where the mechanism begins with a challenge. */

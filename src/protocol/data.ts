@@ -1,7 +1,9 @@
 // Mail data and its transparency (RFC 5321 §4.1.1.4, §4.5.2): the dot decoder and the dot encoder, side by side.
 
-import { CR, DOT, LF, NO_OCTETS } from "./bytes.js";
+import { CR, DOT, LF } from "./bytes.js";
+import { Copy } from "./copy.js";
 import type { LineEndings } from "./extension.js";
+import { Lines } from "./lines.js";
 
 /**
  * Where the decoder stands between two octets. "line": behind a CRLF of the wire, or at the start. A dot there is held until what
@@ -46,21 +48,27 @@ export interface Unstuffed {
 export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: number): Unstuffed {
   const mend = state.lineEndings === "normalise" && !state.discard;
   const refuse = state.lineEndings === "refuse" && !state.discard;
+  const dots = state.dots ? "drop" : "keep";
+  const copy = new Copy(octets, from, (to - from + 2) * (mend ? 2 : 1)); // two octets may be held, and mending may double each
+  const lines = new Lines(octets, from, to, state.lineOctets);
+  lines.begin -= state.lineBegun;
   let { position, bits } = state;
   let at = from;
-  let lineFrom = from - state.lineBegun;
   let dotAt = from - (position === "dot" ? 1 : position === "dot-cr" ? 2 : 0); // below `from`: held since an earlier segment
-  let copiedTo = from; // [copiedTo, at) is content that is not in the copy
-  const copy = new Copy((to - from + 2) * (mend ? 2 : 1)); // two octets may be held, and mending may double each
 
-  // A turn is a line, as a rule: from its start through its text to its CRLF.
+  if (position === "text") {
+    at = lines.pass(from, false, dots, copy);
+    if (at > from && at < to && octets[at] === DOT) position = "line"; // it did not pass over this one
+  }
+  // A turn is a line that is out of the ordinary: from its start through its text to its CRLF.
   decode: while (at < to) {
     if (position === "line") {
+      at = lines.pass(at, true, dots, copy);
       position = "text";
-      if (octets[at] === DOT && state.dots) {
+      if (at < to && octets[at] === DOT && state.dots) {
         dotAt = at;
         at += 1;
-        lineFrom = at;
+        lines.begin = at;
         position = "dot";
       }
     }
@@ -70,11 +78,10 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         at += 1;
         position = "dot-cr";
       } else if (octets[at] === LF) {
-        lineFrom = dotAt;
-        if (dotAt < from) copy.push(DOT);
+        lines.begin = dotAt;
+        if (dotAt < from) copy.insert(from, DOT);
       } else if (dotAt >= from && !state.discard) {
-        copy.add(octets, copiedTo, dotAt);
-        copiedTo = at;
+        copy.drop(dotAt);
       }
     }
     if (position === "dot-cr" && at < to) {
@@ -83,9 +90,9 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
         position = "end";
         break decode;
       }
-      lineFrom = dotAt;
-      if (dotAt < from) copy.push(DOT);
-      if (dotAt < from - 1) copy.push(CR);
+      lines.begin = dotAt;
+      if (dotAt < from) copy.insert(from, DOT);
+      if (dotAt < from - 1) copy.insert(from, CR);
       position = "cr"; // and that CR is bare, as is found below
     }
     while (position === "text" && at < to) {
@@ -93,10 +100,7 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
       if (octet === LF) {
         state.bareLf += 1;
         if (refuse) break decode;
-        if (mend) {
-          copy.add(octets, copiedTo, at).push(CR);
-          copiedTo = at;
-        }
+        if (mend) copy.insert(at, CR);
       } else if (octet === CR) {
         position = "cr";
       }
@@ -106,61 +110,23 @@ export function unstuff(state: Decoder, octets: Uint8Array, from: number, to: nu
     if (position === "cr" && at < to) {
       if (octets[at] === LF) {
         at += 1;
-        if (at - lineFrom > state.lineOctets) state.longLines += 1;
-        lineFrom = at;
+        lines.newLine(at);
         position = "line";
       } else {
         position = "text";
         state.bareCr += 1;
         if (refuse) break decode;
-        if (mend) {
-          copy.add(octets, copiedTo, at).push(LF);
-          copiedTo = at;
-        }
+        if (mend) copy.insert(at, LF);
       }
     }
   }
 
   const held = position === "dot" || position === "dot-cr" || position === "end";
-  const content = copy.content(octets, copiedTo, held ? Math.max(dotAt, copiedTo) : at);
   state.position = position;
-  state.bits = bits;
-  state.lineBegun = at - lineFrom;
-  return { content, at };
-}
-
-/** Content that is not as it was on the wire. Room for all of it is made at once, when the first octet goes in. */
-class Copy {
-  readonly #room: number;
-  #octets: Uint8Array | undefined;
-  #length = 0;
-
-  constructor(room: number) {
-    this.#room = room;
-  }
-
-  add(octets: Uint8Array, from: number, to: number): this {
-    const copy = (this.#octets ??= new Uint8Array(this.#room));
-    const length = this.#length;
-    this.#length += to - from;
-    if (to - from > 48) { // from there on a call of set() costs less than a loop (bench/data.js, lines of 72)
-      copy.set(octets.subarray(from, to), length);
-    } else {
-      for (let at = from; at < to; at++) copy[length + at - from] = octets[at]!;
-    }
-    return this;
-  }
-
-  push(octet: number): void {
-    const copy = (this.#octets ??= new Uint8Array(this.#room));
-    copy[this.#length++] = octet;
-  }
-
-  /** What was added, and [from, to) behind it: a view of that alone where nothing was added. */
-  content(octets: Uint8Array, from: number, to: number): Uint8Array {
-    if (this.#octets === undefined) return from === to ? NO_OCTETS : octets.subarray(from, to);
-    return this.add(octets, from, to).#octets!.subarray(0, this.#length);
-  }
+  state.bits = bits | lines.bits;
+  state.longLines += lines.long;
+  state.lineBegun = at - lines.begin;
+  return { content: copy.content(held ? dotAt : at), at };
 }
 
 /** The encoder of one message: whether the next octet begins a line, and whether the last one was a CR. */
@@ -177,32 +143,30 @@ export function encoder(): Encoder {
  * a line, or of the message (§2.3.8: neither is ever sent). A view where there is nothing to do, a copy otherwise.
  */
 export function stuff(state: Encoder, octets: Uint8Array): Uint8Array {
-  const copy = new Copy(octets.length * 2 + 1); // twice as many at the most, and one more where a CR was left behind: CR | "." is CR | LF ".."
+  const to = octets.length;
+  const copy = new Copy(octets, 0, to * 2 + 1); // twice as many at the most, and one more where a CR was left behind: CR | "." is CR | LF ".."
+  const lines = new Lines(octets, 0, to);
   let { position } = state;
-  let copiedTo = 0;
-  for (let at = 0; at < octets.length; at++) {
-    let octet = octets[at]!;
-    if (position === "text") {
-      while (octet !== CR && octet !== LF && ++at < octets.length) octet = octets[at]!;
-      if (at === octets.length) break;
+  let at = position === "text" ? lines.pass(0, false, "double", copy) : 0;
+  while (at < to) {
+    if (position === "cr" && octets[at] !== LF) {
+      copy.insert(at, LF);
+      position = "line";
     }
-    const added = missing(position, octet);
-    if (added !== undefined) {
-      copy.add(octets, copiedTo, at).push(added);
-      copiedTo = at;
-      if (added === LF && octet === DOT) copy.push(DOT); // the LF has begun a line
+    if (position === "line") {
+      const passedTo = lines.pass(at, true, "double", copy);
+      if (passedTo === at && octets[at] === DOT) copy.insert(at, DOT);
+      if (passedTo > at) position = "text";
+      at = passedTo;
+      if (at === to) break;
     }
+    const octet = octets[at]!;
+    if (octet === LF && position !== "cr") copy.insert(at, CR);
     position = octet === LF ? "line" : octet === CR ? "cr" : "text";
+    at += 1;
   }
   state.position = position;
-  return copy.content(octets, copiedTo, octets.length);
-}
-
-/** What has to stand in front of an octet: LF behind a CR that has none, CR in front of a bare LF, the second dot. */
-function missing(position: Encoder["position"], octet: number): number | undefined {
-  if (position === "cr") return octet === LF ? undefined : LF;
-  if (octet === LF) return CR;
-  return octet === DOT && position === "line" ? DOT : undefined;
+  return copy.content(to);
 }
 
 /** What ends the mail data: what the last line lacks of its CRLF, a dot, CRLF (§4.1.1.4). */

@@ -96,7 +96,8 @@ export class Input {
     const { octets, to } = this;
     let afterCr = this.#afterCr;
     for (let at = this.at; at < to; at++) {
-      const octet = octets[at];
+      const octet = octets[at]!;
+      if (octet > CR && !afterCr) continue; // nearly all
       if (octet === LF && (afterCr || lfEndsLine)) {
         this.#afterCr = false;
         this.at = at + 1;

@@ -1,5 +1,5 @@
 // What a server may take although RFC 5321 has it otherwise, because programs send it. Each has a name, is allowed by that name, and
-// tells each time that it is made use of. What bare line ends in mail data come to is another matter: `lineEndings`.
+// is told with the command that made use of it. What bare line ends in mail data come to is another matter: `lineEndings`.
 
 /** Name -> what it is in words, and the clause that has it otherwise. */
 export const LENIENCIES = {

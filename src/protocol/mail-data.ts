@@ -98,14 +98,18 @@ export class MailData {
   }
 }
 
+const NOTHING: readonly Irregularity[] = [];
+
 /** What was let pass in the commands. */
 function letPass(commands: readonly (Hello | Mail | Rcpt)[]): readonly Irregularity[] {
+  if (commands.every(({ leniencies }) => leniencies === undefined)) return NOTHING;
   const names = commands.flatMap(({ leniencies = [] }) => leniencies);
   return [...new Set(names)].map((name) => ({ ...LENIENCIES[name], count: names.filter((each) => each === name).length }));
 }
 
 function irregularities({ lineOctets, longLines, bareCr, bareLf, bits }: Decoder, mail: Mail): readonly Irregularity[] {
   const undeclared = bits >= 0x80 && mail.parameters["BODY"] !== "8BITMIME" && !announcesUtf8(mail);
+  if (longLines + bareCr + bareLf === 0 && !undeclared) return NOTHING;
   const all: Irregularity[] = [
     { what: `line of more than ${lineOctets} octets`, count: longLines, clause: "RFC 5321 §4.5.3.1.6" },
     { what: "CR without LF", count: bareCr, clause: "RFC 5321 §2.3.8" },

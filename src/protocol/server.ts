@@ -67,13 +67,8 @@ export class Server extends Answering {
     if (this.#handshake === undefined) throw new Error("there was no handshake to do");
     this.#handshake = undefined;
     this.waiting = undefined;
-    Object.assign(this.terms, { secure: true, bindable, authenticated: false, hello: undefined });
-  }
-
-  /** What is offered from the next answer to EHLO or HELO on, in this session alone. */
-  offer(settings: Settings): void {
-    Object.assign(this.terms, settings);
-    this.conversation.transitions = settings.grammar.transitions;
+    Object.assign(this.terms, { secure: true, bindable });
+    this.startOver();
   }
 
   /**
@@ -145,10 +140,10 @@ export class Server extends Answering {
     if (isReply(parsed) && this.conversation.owed > 0) return NEED_REPLY; // our refusals do not overtake answers
     this.#input.dropLine();
     this.waiting = undefined;
-    if (name === "BDAT") return this.#beginChunk(parsed as Bdat | Reply, problem);
-    if (name === "response") return this.#readResponse(parsed as ChallengeResponse | Reply);
-    if (isReply(parsed)) return this.refuseCommand(parsed, row);
-    return this.ask((scan.used.length === 0 ? parsed : { ...parsed, leniencies: scan.used }) as Command);
+    const read = isReply(parsed) || scan.used.length === 0 ? parsed : { ...parsed, leniencies: scan.used };
+    if (name === "BDAT") return this.#beginChunk(read as Bdat | Reply, problem);
+    if (name === "response") return this.#readResponse(read as ChallengeResponse | Reply);
+    return isReply(read) ? this.refuseCommand(read, row) : this.ask(read as Command);
   }
 
   /** Whatever refuses the answer to a challenge ends the exchange (RFC 4954 §4). */
@@ -163,7 +158,7 @@ export class Server extends Answering {
     if (isReply(chunk)) return this.hangUp("4.5.4", "It cannot be told where that chunk ends", "RFC 3030 §2", "closed");
     this.#chunk = chunk;
     if (problem !== undefined) return this.#refuseChunk(problem);
-    if (this.#data === undefined) return this.ask({ type: "DATA" }); // to the application it is a message like any other
+    if (this.#data === undefined) return this.ask({ type: "DATA", ...(chunk.leniencies !== undefined && { leniencies: chunk.leniencies }) }); // to the application it is a message like any other
     this.#data.expect(chunk);
     return undefined;
   }

@@ -88,20 +88,22 @@ export class Conversation<Asked extends { readonly type: string }> {
     return this.#owed.at(-1)?.asked;
   }
 
+  /** Of a verb in upper case, or a question of the engine's. */
   allows(type: string): boolean {
-    return Object.hasOwn(this.transitions[this.#ahead], type);
+    return this.transitions[this.#ahead][type] !== undefined;
   }
 
   /** A question is on its way. What its reply will do is settled now. Throws where the table does not allow it. */
   ask(asked: Asked): void {
-    if (!this.allows(asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
-    const moves = this.transitions[this.#ahead][asked.type]!;
+    const table = this.transitions[this.#ahead];
+    if (!Object.hasOwn(table, asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
+    const moves = table[asked.type]!;
     this.#owed.push({ asked, moves });
     const hoped = moves[2] ?? moves[3] ?? "same";
     if (hoped !== "same") this.#ahead = hoped;
   }
 
-  /** Whether a reply with this code makes sense now. */
+  /** Whether a reply with this code makes sense to the oldest. */
   fits(code: number): boolean {
     return this.#owed[0] !== undefined && (code >= 400 || this.#owed[0].moves[severityOf(code)] !== undefined);
   }

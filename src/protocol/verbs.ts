@@ -284,14 +284,13 @@ function offersUtf8({ grammar }: Terms): boolean {
 
 /** What stands against a path that is well formed: its length (§4.5.3.1.1 to 3), or characters that were not announced. */
 function pathProblem(path: Path, terms: Terms, mail: Mail, replies: typeof SENDER): Reply | undefined {
-  const text = formatPath(path);
-  if (!isAscii(text) && !announcesUtf8(mail)) return offersUtf8(terms) ? replies.needsUtf8 : REPLIES.nonAscii;
-  return fits(path, text, terms.limits) ? undefined : replies.tooLong;
+  const ascii = isAscii(path.localPart) && isAscii(path.domain) && path.sourceRoute.every(isAscii);
+  if (!ascii && !announcesUtf8(mail)) return offersUtf8(terms) ? replies.needsUtf8 : REPLIES.nonAscii;
+  return fits(path, terms.limits) ? undefined : replies.tooLong;
 }
 
-function fits(path: Path, text: string, limits: Limits): boolean {
-  if (text.length <= limits.localPartOctets && isAscii(text)) return true; // nearly all paths: shorter than any of the limits
-  return octetLength(path.localPart) <= limits.localPartOctets
-    && octetLength(path.domain) <= limits.domainOctets
-    && octetLength(text) <= limits.pathOctets;
+function fits({ sourceRoute, localPart, domain }: Path, limits: Limits): boolean {
+  const [local, host] = [octetLength(localPart), octetLength(domain)];
+  const route = sourceRoute.reduce((octets, hop) => octets + octetLength(hop) + "@,".length, 0);
+  return local <= limits.localPartOctets && host <= limits.domainOctets && route + local + host + "<@>".length <= limits.pathOctets;
 }

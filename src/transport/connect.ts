@@ -141,7 +141,7 @@ export class Upstream {
     link.transactions += 1;
     const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
-      for (const told of xforwards(mail.forwarded ?? {}, offered ?? "")) void link.ask(told); // a refusal costs a line in a log at the most
+      if (offered !== undefined) for (const told of xforwards(mail.forwarded ?? {}, offered)) void link.ask(told); // a refusal costs a line in a log
       return await link.ask(fitting(mail, "mail", this.#known, link.offers));
     } catch (error) {
       return notOffered(error);

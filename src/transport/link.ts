@@ -213,7 +213,7 @@ export class Link {
         case "output":
           this.#discreet = step.secret === true;
           this.#trace("client", this.#discreet ? CREDENTIALS : step.octets);
-          this.#socket.write(step.octets);
+          this.#write(step.octets);
           break;
         case "reply":
           this.#owed.shift()!(step.reply);
@@ -229,6 +229,16 @@ export class Link {
           return this.#over(step.loss === undefined ? TROUBLES.closed : troubleIn(step.loss));
       }
     }
+  }
+
+  /** What is said in one turn leaves as one: a small message with its end, and what stands in front of it. */
+  #write(octets: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(octets);
   }
 
   #trace(from: "client" | "server", octets: Uint8Array): void {

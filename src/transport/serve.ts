@@ -4,6 +4,7 @@
 import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
 import type { Eventually } from "./eventually.js";
 import { spokenFor } from "./forwarders.js";
+import type { Identity } from "./sasl/mechanism.js";
 import type { Answer, Authentication, HelloAnswer, MessageAnswer, Peer, Session, Strategy } from "./strategy.js";
 import type { Secured } from "./tls.js";
 
@@ -60,7 +61,7 @@ export class Connection {
   #peer: Peer;
   #session: Session;
   #exchange: Session;
-  /** What the wire's peer has told of a client (XCLIENT). */
+  /** What the wire's peer has told of a client (XCLIENT), since the last hello. */
   #told: ClientAttributes = NOTHING;
   #tls: Secured | undefined;
   /** Questions whose answer is not there yet, or waits behind such a one. At most limits.rcptWindow. */
@@ -160,9 +161,14 @@ export class Connection {
     return authentication?.exchange(
       settings.hostname,
       () => this.#tls?.binding,
-      (identity) => this.#tell("authenticated", () => session.authenticated?.(identity)),
+      (identity) => this.#tellLogin(session, identity),
       (error) => this.#report("AUTH", error),
     ) ?? session;
+  }
+
+  /** Not where the client has gone meanwhile. */
+  #tellLogin(session: Session, identity: Identity): void {
+    if (this.#engine.state !== "closed") this.#tell("authenticated", () => session.authenticated?.(identity));
   }
 
   #tellSecured(): void {
@@ -212,7 +218,7 @@ export class Connection {
   }
 
   #ask(question: Question): void {
-    if ("leniencies" in question) this.#tell("leniency", () => question.leniencies?.forEach((name) => this.#session.leniency?.(name, question)));
+    if (this.#session.leniency !== undefined && "leniencies" in question) this.#tell("leniency", () => question.leniencies?.forEach((name) => this.#session.leniency?.(name, question)));
     const answer = this.#guard(question.type, () => this.#call(question));
     if (!(answer instanceof Promise)) {
       if (this.#slots.length === 0) return this.#reply(question, answer);
@@ -230,6 +236,7 @@ export class Connection {
   }
 
   #call(question: Question): Eventually<AnyAnswer> {
+    if (question.type === "EHLO" || question.type === "HELO" || question.type === "LHLO") this.#told = NOTHING;
     if (question.type === "message" && this.#session.message === undefined) return REPLIES.notHandled;
     const session = question.type === "AUTH" || question.type === "response" ? this.#exchange : this.#session;
     const hooks = session as { readonly [type: string]: ((step: Question) => Eventually<AnyAnswer>) | undefined };
@@ -252,7 +259,7 @@ export class Connection {
       if (isSettings(answer)) this.#engine.offer(answer);
       const given = isSettings(answer) ? undefined : isList(answer) ? toReplies(answer) : toReply(answer);
       this.#engine.reply(given);
-      if (question.type === "message" && [given].flat().some((each) => each === undefined || each.code < 300)) {
+      if (question.type === "message" && taken(given)) {
         this.#tell("accepted", () => this.#options.accepted?.(this.#peer));
       }
     } catch (error) {
@@ -261,8 +268,8 @@ export class Connection {
   }
 
   /**
-   * XCLIENT: the session so far is over, unless it refuses, and one of the client's begins. What was told in several commands counts
-   * together; an address behind another one is of another client, of whom nothing is known yet.
+   * XCLIENT: the session so far is over, unless it refuses, and one of the client's begins. What is told in several commands, one behind
+   * the other, counts together; an address behind another one is of another client, of whom nothing is known yet.
    */
   #startOver({ attributes }: XClient, given: Reply | undefined): Reply {
     if (given !== undefined && given.code >= 300) return given;
@@ -355,6 +362,13 @@ export class Connection {
       // there is nobody left to tell
     }
   }
+}
+
+/** Whether one of the replies takes responsibility; behind a 421 none is given any more. */
+function taken(given: Reply | readonly Reply[] | undefined): boolean {
+  const replies = given === undefined || "code" in given ? [given] : given;
+  const end = replies.findIndex((each) => each?.code === 421);
+  return replies.slice(0, end < 0 ? replies.length : end).some((each) => each === undefined || each.code < 300);
 }
 
 function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {

@@ -316,4 +316,19 @@ test("linear: a line that comes octet by octet is searched once", () => {
   assert.match(drive.replies, /500 5.5.2 Line too long\r\n250 2.0.0 OK\r\n$/);
 });
 
+test("a list of replies is looked at before any of it is said", () => {
+  const drive = new Drive(settings({ lmtp: true }), { slow: true });
+  drive.answer().feed("LHLO x\r\n").answer().feed("MAIL FROM:<a@b>\r\n").answer().feed("RCPT TO:<c@d>\r\n").answer().feed("RCPT TO:<e@f>\r\n").answer().feed("DATA\r\n").answer().feed("x\r\n.\r\n");
+  drive.takeReplies();
+  const [fine, odd] = [reply(250, "2.0.0", "Fine"), reply(354, "", "Go on")];
+  assert.throws(() => drive.server.reply([fine, odd]), /354 does not answer delivery/);
+  assert.throws(() => drive.server.reply([fine, fine, fine]), /3 replies, where 2 can be given/);
+  drive.run();
+  assert.is(drive.takeReplies(), "");
+  drive.server.reply([reply(421, "4.3.2", "Not now"), fine]);
+  drive.run();
+  assert.is(drive.takeReplies(), "421 4.3.2 Not now\r\n");
+  assert.is(drive.last, "close");
+});
+
 test.run();

@@ -51,6 +51,27 @@ test("offered is what the application can check, and nothing before TLS unless i
   assert.is(await offer({}, { inClear: IN_CLEAR }), undefined);
 });
 
+test("of a login that succeeds when its client has gone nobody is told", async () => {
+  let decide = (_: boolean): void => {};
+  const seen: string[] = [];
+  class Closing extends SMTPServer {
+    override session(peer: Peer): Session {
+      return { ...super.session(peer), authenticated: () => void seen.push("authenticated"), closed: () => void seen.push("closed") };
+    }
+  }
+  const verify = (): Promise<boolean> => new Promise((resolve) => (decide = (yes) => (seen.push("decided"), resolve(yes))));
+  const server = new Closing(["127.0.0.1", 0], undefined, { authentication: authentication({ verify }, { inClear: IN_CLEAR }), log: () => {}, graceMs: 0 });
+  cleanUp.unshift(() => server.close());
+  const client = await Client.connect((await server.listening)[0]!);
+  await client.say("EHLO x");
+  client.send(`AUTH PLAIN ${plain("ann", "pässword")}\r\n`);
+  client.end();
+  await eventually(() => seen.includes("closed"), "it is over");
+  decide(true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(seen, ["closed", "decided"]);
+});
+
 test("somebody who is known is let in, once, and may go on; 535 to others, and no word why", async () => {
   const { server, address } = await served();
   const client = await Client.connect(address);

@@ -6,6 +6,7 @@ import { PureProxy, SMTPServer, type Address, type MessageOptions, type Peer, ty
 import { XCLIENT } from "../../dist/protocol/index.js";
 import { authentication, Forwarders, Networks } from "../../dist/transport/index.js";
 import { spokenFor } from "../../dist/transport/forwarders.js";
+import { settings } from "../../dist/protocol/index.js";
 import { Client, eventually } from "../client.js";
 import { Scripted } from "../scripted.js";
 
@@ -82,6 +83,28 @@ test("the forwarder may say it again, whoever it said to be; what was told of on
   assert.equal(server.seen.filter((each) => each.startsWith("connect")).slice(1), [
     "connect unknown ann", "connect unknown spike.example ann", "connect 192.0.2.1 spike.example ann", "connect 192.0.2.1 ann", "connect 2001:db8::1",
   ]);
+});
+
+test("behind a hello it is another client, of whom nothing is known yet", async () => {
+  const { server, client } = await served();
+  for (const line of ["XCLIENT ADDR=192.0.2.1 LOGIN=ann", "EHLO x", "XCLIENT NAME=spike.example", "EHLO x", "XCLIENT LOGIN=bob", "HELO x", "XCLIENT ADDR=192.0.2.2"]) {
+    assert.match(await client.say(line), /^2[25]0[- ]/, line);
+  }
+  assert.equal(server.seen.filter((each) => each.startsWith("connect")).slice(1), ["connect 192.0.2.1 ann", "connect unknown spike.example", "connect unknown bob", "connect 192.0.2.2"]);
+});
+
+test("neither what was offered to one client alone nor its mistakes are left to the next", async () => {
+  class Choosing extends Seeing {
+    override session(peer: Peer): Session {
+      return { ...super.session(peer), ...(peer.proxied === undefined && { EHLO: () => settings({ hostname: "big.example", limits: { messageOctets: 0 } }) }) };
+    }
+  }
+  const { client } = await served({ dataSizeLimit: 1000, limits: { errors: 3 } }, "127.0.0.1", Choosing);
+  assert.match(await client.say("XCLIENT ADDR=192.0.2.1"), /^220 mx\.example /);
+  assert.match(await client.say("EHLO x"), /^250-mx\.example\r\n[^]*250-SIZE 1000\r\n/);
+  for (const _ of [1, 2]) assert.match(await client.say("FOO"), /^500 /);
+  assert.match(await client.say("XCLIENT ADDR=192.0.2.2"), /^220 /);
+  for (const _ of [1, 2]) assert.match(await client.say("FOO"), /^500 /);
 });
 
 test("a client that is not wanted hears so; behind that there is only QUIT", async () => {

@@ -344,6 +344,28 @@ test("LMTP: a message has a reply for each recipient; the last counts for all fu
   }
 });
 
+test("LMTP: behind a 421 no recipient hears anything, and nothing was taken", () => {
+  let accepted = 0;
+  const { wire, feed, failures } = served({ message: () => ["421 4.3.2 Not now", "250 2.0.0 Fine"] }, { lmtp: true }, () => (accepted += 1));
+  feed("LHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n").feed("x\r\n.\r\n");
+  assert.match(wire.said, /354 [^]*\r\n421 4\.3\.2 Not now\r\n$/);
+  assert.equal([accepted, failures, wire.events], [0, [], ["close"]]);
+});
+
+for (const [lmtp, replies, mistake] of [
+  [false, ["250 2.0.0 One", "550 5.0.0 Two"], "2 replies, where 1 can be given"],
+  [true, ["250 2.0.0 One", "250 2.0.0 Two", "250 2.0.0 Three"], "3 replies, where 2 can be given"],
+  [true, ["250 2.0.0 One", "354 Go on"], "354 does not answer delivery"],
+] as const) {
+  test(`${lmtp ? "LMTP" : "SMTP"}: ${replies.length} replies to two recipients, ${mistake}: 451 before anything is said, and nothing was taken`, () => {
+    let accepted = 0;
+    const { wire, feed, failures } = served({ message: () => replies }, { lmtp }, () => (accepted += 1));
+    feed(`${lmtp ? "LHLO" : "EHLO"} x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nRCPT TO:<e@f>\r\nDATA\r\n`).feed("x\r\n.\r\nNOOP\r\n");
+    assert.match(wire.said, lmtp ? /354 .*\r\n451 .*\r\n451 .*\r\n250 2\.0\.0 OK\r\n$/ : /354 .*\r\n451 .*\r\n250 2\.0\.0 OK\r\n$/);
+    assert.equal([accepted, failures], [0, [`message: RangeError: ${mistake}`]]);
+  });
+}
+
 test("hooks that only listen may fail too", async () => {
   const { wire, feed, failures } = served({
     abort: (async () => { throw new Error("in abort"); }) as unknown as NonNullable<Session["abort"]>,
