@@ -9,5 +9,8 @@ export type { Listed, SubAddress } from "./servers/mailman/address.js";
 export type { RelayingOptions } from "./servers/relaying.js";
 export type { FormatName } from "./servers/formats.js";
 export type { Output } from "./servers/standard-output.js";
-export type { Address, Answer, Authentication, Certificate, Credentials, Eventually, ForwarderOptions, HelloAnswer, MessageAnswer, NextHop, Peer, Secured, Session, Strategy, TlsOptions, UpstreamOptions } from "./transport/index.js";
+export type {
+  Address, Answer, Authentication, Certificate, Credentials, Eventually, ForwarderOptions, HelloAnswer, MessageAnswer, NextHop, Peer, Secured, Session,
+  Strategy, TlsOptions, UpstreamOptions,
+} from "./transport/index.js";
 export { parseReply, reply, type Extension, type Forwarded, type Irregularity, type Limits, type LineEndings, type Reply } from "./protocol/index.js";

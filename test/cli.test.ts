@@ -12,6 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Address } from "../dist/index.js";
+import { OPTIONS, usage, type Option } from "../dist/options.js";
 import { Client, eventually, freePort, PATIENCE_MS } from "./client.js";
 import { have, testIf } from "./interop/tools.js";
 import { mapsOf } from "./maps.js";
@@ -193,9 +194,50 @@ test("mistakes: the usage, what is wrong, exit code 1", async () => {
     [["--format", "xml"], /\nInvalid format: xml; it is one of text, python, json\n$/],
     [["--line-endings", "lf"], /\nInvalid line endings: lf; /],
     [["--extension", "TURN"], /\nInvalid extension: TURN; it is one of BINARYMIME, CHUNKING, /],
-    [["--mailman-cfg", "/etc/mailman3/mailman.cfg"], /\nThe options of Mailman are for MailmanProxy: -c MailmanProxy\n$/],
+    [["--mailman-cfg", "/etc/mailman3/mailman.cfg"], /\n--mailman-cfg is an option of MailmanProxy, which PureProxy is not\n$/],
     [["-c", "MailmanProxy", "--mailman-cfg", CLI, "--mailman-mixed", "never"], /\nInvalid --mailman-mixed: never; it is one of together, defer\n$/],
   ] as const) assert.match(await refused(args), expected);
+});
+
+const OWN_CLASSES = `
+  import { DebuggingServer, MailmanProxy, PureProxy, SMTPServer } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)};
+  export class Server extends SMTPServer {}
+  export class Debugging extends DebuggingServer {}
+  export class Proxy extends PureProxy {}
+  export class Lists extends MailmanProxy {}
+`;
+
+test("an option that is not for a class is refused, whether it is one of ours or extends one", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "smtpd-"));
+  const path = join(directory, "own.mjs");
+  writeFileSync(path, OWN_CLASSES);
+  const refuses = async (of: string, name: string, other: string): Promise<void> => {
+    const said = await refused(["-c", other, `--${name}`, ...(OPTIONS[name as keyof typeof OPTIONS].type === "string" ? ["json"] : [])]);
+    assert.ok(said.endsWith(`\n--${name} is an option of ${of}, which ${other.replace(/^.*:/, "")} is not\n`), said);
+  };
+  for (const [name, { of }] of Object.entries<Option>(OPTIONS)) {
+    if (of !== undefined) await refuses(of, name, of === "PureProxy" ? "DebuggingServer" : "PureProxy");
+  }
+  await refuses("DebuggingServer", "format", `${path}:Lists`);
+  await refuses("PureProxy", "allow", `${path}:Server`);
+  await refuses("PureProxy", "tls-upstream", "SMTPServer");
+  await refuses("MailmanProxy", "mailman-classic", `${path}:Proxy`);
+
+  for (const [name, ...option] of [["Debugging", "--format", "json"], ["Proxy", "--allow", "192.0.2.1"]]) {
+    assert.is((await new Command(["-n", "-c", `${path}:${name}`, ...option, "127.0.0.1:0"]).listening())[0], "127.0.0.1");
+  }
+  assert.match(await refused(["-n", "-c", `${path}:Lists`, "--x-peer", "--mailman-cfg", "/no/such/file"]), /^Cannot start Lists: /);
+  rmSync(directory, { recursive: true });
+});
+
+test("each option stands in the usage and in the document", () => {
+  const document = readFileSync(new URL("../docs/cli.md", import.meta.url), "utf8");
+  for (const [name, { value }] of Object.entries<Option>(OPTIONS)) {
+    const written = value === undefined ? `--${name}` : `--${name} ${value}`;
+    assert.ok(usage().includes(`${written} `), written);
+    assert.ok(document.includes(`\`${written}\``), written);
+  }
+  for (const line of usage().split("\n")) assert.ok(line.length <= 122, line);
 });
 
 test("mistakes that need no usage", async () => {
@@ -204,6 +246,7 @@ test("mistakes that need no usage", async () => {
   assert.is(await refused(["--exit-after", "0"]), "Invalid number of messages: 0\n");
   assert.match(await refused(["--upstream-user", "ann"]), /^--upstream-user needs a password: in SMTPD_UPSTREAM_PASSWORD, or in a file/);
   assert.match(await refused(["--upstream-user", "ann", "--upstream-password-file", "/no/such/file"]), /^Cannot read \/no\/such\/file: ENOENT/);
+  assert.is(await refused(["--upstream-password-file", CLI]), "--upstream-password-file needs --upstream-user\n");
   assert.is(await refused(["--tls-cert", "x"]), "--tls-cert and --tls-key go together\n");
   assert.match(await refused(["--leniencies", "strict,none"]), /Invalid leniency: none; it is one of strict, interoperable, smtpd, space-after-colon, /);
   assert.is(await refused(["--tls"]), "TLS needs a certificate: --tls-cert and --tls-key\n");

@@ -41,6 +41,9 @@ const ORDER: readonly (readonly string[])[] = [
   ["servers/debugging-server", "servers/mailman/config"],
   ["servers/mailman-proxy"],
   ["index", "dialogue"],
+  ["values"],
+  ["options"],
+  ["classes"],
   ["cli"],
 ];
 

@@ -141,7 +141,7 @@ export class Client {
   /** The next step. Never throws, whatever the peer sends. */
   next(): ClientStep {
     for (;;) {
-      if (this.#handshake && this.#input.begun > 0) this.#lose({ why: "octets behind STARTTLS" }); // RFC 3207 §6: not said by the one that the handshake will show
+      if (this.#handshake && this.#input.begun > 0) this.#lose({ why: "octets behind STARTTLS" }); // RFC 3207 §6: nobody vouches for them
       if (this.state === "closed") return this.#loss === undefined ? { type: "close" } : { type: "close", loss: this.#loss };
       const step = this.#handshake ? HANDSHAKE : this.#read(); // what came is judged by what was asked by then
       if (step === NEED_INPUT) return this.#takeOutput() ?? NEED_INPUT;
@@ -227,12 +227,12 @@ export class Client {
 
   #answered(reply: Reply): ClientStep | undefined {
     const inMessage = this.#sent === 0 && this.state === "data";
-    if (reply.code === 421 || (inMessage && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; a refusal there can only mean the message
+    if (reply.code === 421 || (inMessage && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; there it means the message
     if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
     const to = this.#conversation.oldest!;
     const opens = to.type === "DATA" && reply.code < 400;
-    if (opens && (reply.code !== 354 || (this.#settings.lmtp && this.#recipients.length === 0))) return this.#lose({ why: "unexpected reply" }); // §3.3; RFC 2033 §4.2: no reply to the message would follow
-    if (!this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
+    const mayOpen = reply.code === 354 && (!this.#settings.lmtp || this.#recipients.length > 0); // §3.3; RFC 2033 §4.2: else no reply would follow
+    if ((opens && !mayOpen) || !this.#conversation.fits(reply.code)) return this.#lose({ why: "unexpected reply" });
     this.#conversation.answer(reply.code);
     this.#wait = undefined;
     if (severityOf(reply.code) < 4) this.#agreed(to, reply);

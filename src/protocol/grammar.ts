@@ -22,7 +22,9 @@ import { COMMANDS } from "./verbs.js";
 export const DEFAULT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, HELP];
 
 /** What a client makes use of where it is offered. */
-export const CLIENT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, SMTPUTF8, STARTTLS, AUTH, CHUNKING, BINARYMIME];
+export const CLIENT_EXTENSIONS: readonly Extension[] = [
+  PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, SMTPUTF8, STARTTLS, AUTH, CHUNKING, BINARYMIME,
+];
 
 export interface SettingsOptions {
   readonly hostname?: string;

@@ -9,8 +9,8 @@ export { CLIENT_EXTENSIONS, compose, DEFAULT_EXTENSIONS, relayed, settings, size
 export { badSyntax, formatParameters, isHost, parameterTexts } from "./verbs.js";
 export { formatCommand } from "./write.js";
 export type {
-  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request, StartTls,
-  WithString, XClient, XForward,
+  Auth, Bdat, ChallengeResponse, ClientAttributes, Command, Etrn, Forwarded, Hello, Mail, Parameters, ParameterValue, Plain, PrivateUse, Rcpt, Request,
+  StartTls, WithString, XClient, XForward,
 } from "./command.js";
 export { TEMPORARILY_UNAVAILABLE, UNAVAILABLE } from "./command.js";
 export { LINE_ENDINGS } from "./extension.js";
@@ -40,7 +40,7 @@ export { XFORWARD, xforwards } from "./extensions/xforward.js";
 export { forwardable } from "./forwarding.js";
 export { leniencies, LENIENCIES, PRESETS, type Leniency, type Preset } from "./leniency.js";
 export { LIMITS, type Limits } from "./limits.js";
-export { utf8Of } from "./bytes.js";
+export { isAscii, utf8Of } from "./bytes.js";
 export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat } from "./reply.js";
 export { Conversation, TRANSITIONS, type Moves, type State, type Transitions } from "./state.js";
 export { formatXtext, parseSubmitter, parseXtext } from "./xtext.js";

@@ -64,13 +64,18 @@ export function mailbox(scan: Scan, sourceRoute: readonly string[] = []): Path |
   const localPart = scan.take(localPartRule) ?? (scan.lenient("dots-in-local-part") ? scan.take(atomsAndDots) : undefined);
   if (localPart === undefined) return undefined;
   if (!scan.skip(AT_SIGN)) return sourceRoute.length === 0 && scan.lenient("address-without-domain") ? { sourceRoute, localPart, domain: "" } : undefined;
-  const from = scan.at;
-  let domain = scan.take(host);
-  if (scan.octet === UNDERSCORE && scan.lenient("underscore-in-domain")) {
-    scan.at = from;
-    domain = scan.take(looseDomain);
-  }
+  const domain = mailboxHost(scan);
   return domain === undefined ? undefined : { sourceRoute, localPart, domain };
+}
+
+/** Domain / address-literal; or, by a leniency, a domain with underscores. All that the loose rule takes where `host` fails, or stops short, has one. */
+function mailboxHost(scan: Scan): string | undefined {
+  const from = scan.at;
+  const found = scan.take(host);
+  if (found !== undefined && scan.octet !== UNDERSCORE) return found;
+  scan.at = from;
+  const loose = scan.take(looseDomain);
+  return loose !== undefined && scan.lenient("underscore-in-domain") ? loose : undefined;
 }
 
 /** Writes a path; null is the null reverse-path. */
@@ -129,12 +134,12 @@ const subDomain: Rule = (octets, at) => {
   return octets[to - 1] === HYPHEN ? FAIL : to;
 };
 
-/** A leniency: labels of 1*( LDH / "_" ) */
+/** A leniency: Domain, with "_" for a letter anywhere */
 const looseDomain: Rule = (octets, at) => {
   do {
     const from = at;
     while (octets[at] === UNDERSCORE || (CLASSES[octets[at]!]! & LDH) !== 0) at += 1;
-    if (at === from) return FAIL;
+    if (at === from || octets[from] === HYPHEN || octets[at - 1] === HYPHEN) return FAIL;
     at += 1;
   } while (octets[at - 1] === DOT);
   return at - 1;

@@ -9,8 +9,11 @@ import { isReply, REPLIES, reply, type Reply } from "./reply.js";
 import { Scan } from "./scan.js";
 import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path } from "./syntax.js";
 
+/** A verb that stands alone. */
+interface Alone<T extends string> extends Row<{ readonly type: T }> { parse(scan: Scan, terms: Terms): { readonly type: T } | Reply }
+
 /** DATA, RSET, QUIT, STARTTLS: an argument is a 501 (§4.3.2), unless that is let pass. */
-export function withoutArgument<T extends string>(type: T, ok: Row<{ readonly type: T }>["ok"], leniency?: Leniency): { parse: NonNullable<Row<{ readonly type: T }>["parse"]> } & Row<{ readonly type: T }> {
+export function withoutArgument<T extends string>(type: T, ok: Alone<T>["ok"], leniency?: Leniency): Alone<T> {
   const letPass = (scan: Scan): boolean => leniency !== undefined && scan.lenient(leniency);
   return { syntax: type, parse: (scan) => (atEnd(scan) || letPass(scan) ? { type } : badSyntax(type)), format: () => type, ok };
 }
@@ -73,9 +76,9 @@ export const COMMANDS = {
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
+      const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
       const { forwarded } = terms;
-      const mail: Mail = forwarded === undefined ? { type: "MAIL", reversePath: from, parameters: given } : { type: "MAIL", reversePath: from, parameters: given, forwarded };
-      return (from && pathProblem(from, terms, mail, SENDER)) ?? mail;
+      return (from && pathProblem(from, terms, mail, SENDER)) ?? (forwarded === undefined ? mail : { ...mail, forwarded });
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.mail) ?? REPLIES.senderOk,
@@ -122,7 +125,11 @@ export const COMMANDS = {
   SOML: NOT_IMPLEMENTED,
   SAML: NOT_IMPLEMENTED,
 
-  connect: { endsGroup: true, noEnhancedCode: true, ok: (_, { hostname, lmtp }) => reply(220, "", `${hostname} ${lmtp ? "LMTP" : "ESMTP"} ready`, "RFC 5321 §3.1") },
+  connect: {
+    ok: (_, { hostname, lmtp }) => reply(220, "", `${hostname} ${lmtp ? "LMTP" : "ESMTP"} ready`, "RFC 5321 §3.1"),
+    endsGroup: true,
+    noEnhancedCode: true,
+  },
   message: { ok: accepted, within: { answer: "messageAnswerMs", reply: "messageReplyMs" } },
   delivery: { ok: accepted, within: { reply: "messageReplyMs" } },
   // RFC 4954 §4: a line of base64, without a verb, or "*"; no white space around it, which commands are forgiven
@@ -161,8 +168,12 @@ export function newTransaction(mail: Mail): Transaction {
 export const NO_TRANSACTION: Transaction = { mail: NO_MAIL, recipients: Object.freeze<Rcpt[]>([]) as Rcpt[] };
 
 /** What a session begins with. Field by field: copied in one go, each would be of a shape of its own, which is slow and large. */
-export function newTerms({ hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls }: Settings, { secure = false, bindable = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
-  return { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls, hello: undefined, transaction: NO_TRANSACTION, secure, bindable, authenticated: false, permitted, forwarded: undefined };
+export function newTerms(settings: Settings, { secure = false, bindable = false, permitted = NO_VERBS }: PeerTerms = {}): Terms {
+  const { hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls } = settings;
+  return {
+    hostname, grammar, limits, lineEndings, leniencies, lmtp, requireTls,
+    hello: undefined, transaction: NO_TRANSACTION, secure, bindable, authenticated: false, permitted, forwarded: undefined,
+  };
 }
 
 const NO_VERBS: ReadonlySet<string> = new Set();
@@ -243,7 +254,8 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
     const value = scan.skip(EQUALS) ? scan.take(esmtpValue) ?? "" : undefined;
     const ascii = value === undefined || isAscii(value) || offersUtf8(terms); // RFC 6531 §3.3
     if (keyword === undefined || value === "" || !ascii || !delimited(scan)) return REPLIES.parameterSyntax;
-    const parameter = terms.hello !== undefined && terms.hello.type !== "HELO" ? known.get(keyword) : undefined; // §4.1.1.2: only if extensions were negotiated
+    const negotiated = terms.hello !== undefined && terms.hello.type !== "HELO"; // §4.1.1.2
+    const parameter = negotiated ? known.get(keyword) : undefined;
     if (parameter === undefined) return REPLIES.parameterUnknown;
     if (Object.hasOwn(given, keyword)) return REPLIES.parameterTwice;
     const parsed = parameter.parse(value, terms);

@@ -67,7 +67,10 @@ export class MailmanProxy extends PureProxy {
   protected override async begin(peer: Peer, mail: Mail): Promise<Passage> {
     return new Mixed(mail, this.#post, {
       find: (path) => this.#find(path),
-      admits: (path) => ((path.domain === "" && isPostmaster(path.localPart)) || super.admits(peer, path) ? undefined : RELAYING_DENIED), // §4.5.1: "Postmaster" of a server that takes mail
+      admits: (path) => {
+        const postmaster = path.domain === "" && isPostmaster(path.localPart); // §4.5.1: of a server that takes mail
+        return postmaster || super.admits(peer, path) ? undefined : RELAYING_DENIED;
+      },
       relay: (gone) => super.begin(peer, mail, gone),
     });
   }

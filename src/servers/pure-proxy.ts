@@ -1,8 +1,14 @@
 // Relays everything upstream. A proxy in the strict sense: upstream's transaction opens with ours, its replies are the client's,
 // the body streams through, and nothing is kept, so nothing can be lost.
 
-import { BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters, type Path, type Reply, type Settings } from "../protocol/index.js";
-import { isLoopback, reaches, Stop, Upstream, type Address, type Eventually, type NextHop, type Passage, type Peer, type Session, type Signal, type UpstreamOptions } from "../transport/index.js";
+import {
+  BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters,
+  type Path, type Reply, type Settings,
+} from "../protocol/index.js";
+import {
+  isLoopback, reaches, Stop, Upstream, type Address, type Eventually, type NextHop, type Passage, type Peer, type Session, type Signal,
+  type UpstreamOptions,
+} from "../transport/index.js";
 import { Fields } from "./fields.js";
 import { forwardedFrom, receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
@@ -50,7 +56,8 @@ export class PureProxy extends SMTPServer {
     const relaying = new Relaying(options); // it may throw: before anything listens
     const given = options.extensions ?? [];
     const passedOn = new.target.passedOn.filter(({ keyword }) => given.every((each) => each.keyword !== keyword));
-    const extensions = [...passedOn, ...given].filter((each) => each !== BINARYMIME); // what comes in chunks goes on with DATA, which cannot carry it (RFC 3030 §3)
+    // What comes in chunks goes on with DATA, which cannot carry binary mail (RFC 3030 §3).
+    const extensions = [...passedOn, ...given].filter((each) => each !== BINARYMIME);
     super(localaddr, remoteaddr, { ...options, extensions, enableSMTPUTF8: true });
     this.#relaying = relaying;
     this.#xPeer = options.xPeer === true;
@@ -105,10 +112,10 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath, parameters } = command;
+        const { reversePath: from, parameters } = command;
         const told = this.#tells && command.forwarded === undefined ? { forwarded: forwardedFrom(peer, how()) } : undefined;
-        const onward = { ...command, ...told, reversePath: reversePath && { ...reversePath, sourceRoute: [] }, parameters: this.#submitted(peer, parameters) }; // Appendix C: no route is passed on
-        passage = await this.begin(peer, onward, gone);
+        const reversePath = from && { ...from, sourceRoute: [] }; // Appendix C: no route is passed on
+        passage = await this.begin(peer, { ...command, ...told, reversePath, parameters: this.#submitted(peer, parameters) }, gone);
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
       },
@@ -204,9 +211,17 @@ export class PureProxy extends SMTPServer {
       await this.close();
       throw new Error("the next hop is this server itself");
     }
-    const others = this.options.proxyProtocol !== undefined ? "proxies, but none of their clients" : this.#addresses.every(isLoopback) ? undefined : "all hosts, but only clients on this one";
-    if (this.#relaying.onlyThisHost && others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
+    const others = this.#mayNotRelay();
+    if (others !== undefined) this.log(`listening for ${others} may relay; --allow CIDR or --relay-domain DOMAIN opens it`);
     return this.#addresses;
+  }
+
+  /** Who is listened for in vain; undefined where there is nobody. */
+  #mayNotRelay(): string | undefined {
+    const { proxyProtocol = [] } = this.options;
+    if (!this.#relaying.onlyThisHost) return undefined;
+    if (proxyProtocol.length > 0) return "proxies, but none of their clients";
+    return this.#addresses.every(isLoopback) ? undefined : "all hosts, but only clients on this one";
   }
 }
 

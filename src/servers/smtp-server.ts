@@ -3,7 +3,8 @@
 
 import { hostname } from "node:os";
 import {
-  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Forwarded, type Irregularity, type Leniency, type Limits, type LineEndings, type Message, type Preset, type Reply, type Settings,
+  DEFAULT_EXTENSIONS, formatMailbox, parameterTexts, REPLIES, SMTPUTF8, settings, STARTTLS, type AbortReason, type Extension, type Forwarded, type Irregularity,
+  type Leniency, type Limits, type LineEndings, type Message, type Preset, type Reply, type Settings,
 } from "../protocol/index.js";
 import { SMTP_PORT, type Address } from "../transport/address.js";
 import { Listener } from "../transport/node.js";
@@ -42,7 +43,10 @@ export interface SMTPServerOptions extends ForwarderOptions {
   readonly lineEndings?: LineEndings;
   readonly limits?: Partial<Limits>;
   readonly maxConnections?: number;
-  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol, which tells who the client is. */
+  /**
+   * Networks of proxies: where there are any, each connection comes from one of them, and begins with the header of the PROXY protocol,
+   * which tells who the client is.
+   */
   readonly proxyProtocol?: readonly string[];
   /** Octets of all messages that are being collected or processed; what is more is refused with 452. 1 GiB if not given. */
   readonly memoryLimit?: number;
@@ -101,7 +105,7 @@ export class SMTPServer implements Strategy, AsyncDisposable {
       hostname: options.hostname ?? hostname(),
       lmtp,
       requireTls,
-      extensions: [...DEFAULT_EXTENSIONS, ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []), ...(authentication === undefined ? [] : [authentication.extension]), ...(options.enableSMTPUTF8 === true ? [SMTPUTF8] : []), ...forwarders.extensions, ...(options.extensions ?? [])],
+      extensions: [...DEFAULT_EXTENSIONS, ...extensionsOf(options), ...forwarders.extensions, ...(options.extensions ?? [])],
       limits: { ...options.limits, ...(options.dataSizeLimit !== undefined && { messageOctets: options.dataSizeLimit }) },
       lineEndings: options.lineEndings ?? "refuse",
       ...(options.leniencies !== undefined && { leniencies: options.leniencies }),
@@ -194,12 +198,22 @@ export class SMTPServer implements Strategy, AsyncDisposable {
     const data = this.options.decodeData === true ? textOf(octets) : octets;
     const mailOptions = parameterTexts(mail.parameters);
     const rcptOptions = recipients.map(({ parameters }) => parameterTexts(parameters));
-    return this.processMessage(peer, from, to, data, { mailOptions, rcptOptions, client: hello.domain, size, irregularities, ...(mail.forwarded && { forwarded: mail.forwarded }) });
+    const { forwarded } = mail;
+    return this.processMessage(peer, from, to, data, { mailOptions, rcptOptions, client: hello.domain, size, irregularities, ...(forwarded && { forwarded }) });
   }
 
   protected failed(what: string, error: unknown, peer: Peer, replied?: Reply): void {
     this.log(`${what} from ${peer.address} failed${replied === undefined ? "" : ` and was answered ${replied.code}`}: ${described(error)}`);
   }
+}
+
+/** Those that other options bring with them. */
+function extensionsOf({ certificate, implicitTls, authentication, enableSMTPUTF8 }: SMTPServerOptions): Extension[] {
+  return [
+    ...(certificate !== undefined && implicitTls !== true ? [STARTTLS] : []),
+    ...(authentication !== undefined ? [authentication.extension] : []),
+    ...(enableSMTPUTF8 === true ? [SMTPUTF8] : []),
+  ];
 }
 
 /** An error in a line. Anything may be thrown, even what has no text. */

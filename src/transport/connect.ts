@@ -1,7 +1,10 @@
 // Upstream, the way to the next hop: transactions over connections that are made, introduced, kept and given up here. Nothing
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
-import { CLIENT_EXTENSIONS, parseServerLimits, SERVER_LIMITS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset, type Reply } from "../protocol/index.js";
+import {
+  CLIENT_EXTENSIONS, parseServerLimits, SERVER_LIMITS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset,
+  type Reply,
+} from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
 import { announcementOf } from "./announced.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
@@ -77,7 +80,8 @@ export class Upstream {
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
     }
-    this.#known = [...new Map([...CLIENT_EXTENSIONS, ...(options.xforward === true ? [XFORWARD] : []), ...(options.extensions ?? [])].map((each) => [each.keyword, each])).values()]; // one of the application's own goes before ours
+    const known = [...CLIENT_EXTENSIONS, ...(options.xforward === true ? [XFORWARD] : []), ...(options.extensions ?? [])];
+    this.#known = [...new Map(known.map((each) => [each.keyword, each])).values()]; // one of the application's own takes the place of ours
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */
@@ -137,7 +141,7 @@ export class Upstream {
     link.transactions += 1;
     const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
-      if (offered !== undefined) for (const told of xforwards(mail.forwarded ?? {}, offered)) void link.ask(told); // a refusal costs a line in a log at the most
+      if (offered !== undefined) for (const told of xforwards(mail.forwarded ?? {}, offered)) void link.ask(told); // a refusal costs a line in a log
       return await link.ask(fitting(mail, "mail", this.#known, link.offers));
     } catch (error) {
       return notOffered(error);
@@ -177,7 +181,8 @@ export class Upstream {
     if (this.#links >= most) return TROUBLES.tooMany;
     this.#links += 1;
     const announcement = proxyProtocol && announcementOf(proxyProtocol, client);
-    const link = new Link(target, { announcement, client: { extensions: this.#known, limits, lmtp, leniencies }, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
+    const speaks = { extensions: this.#known, limits, lmtp, leniencies };
+    const link = new Link(target, { announcement, client: speaks, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
     const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options), [givenUp]).catch(unwritable);
     if (refusal !== undefined) {

@@ -282,7 +282,8 @@ export class Link {
   #tls(): ConnectionOptions {
     const { name } = this.target;
     const { ca, verify = true } = this.#options.tls;
-    return { ...(isIP(name) === 0 ? { servername: name } : { host: name }), ...(ca !== undefined && { ca: Buffer.from(ca) }), rejectUnauthorized: verify, minVersion: "TLSv1.2" };
+    const given = isIP(name) === 0 ? { servername: name } : { host: name };
+    return { ...given, ...(ca !== undefined && { ca: Buffer.from(ca) }), rejectUnauthorized: verify, minVersion: "TLSv1.2" };
   }
 
   #over(why: Reply): void {

@@ -39,7 +39,8 @@ export interface LookupOptions {
 }
 
 /** The places that a next hop stands for, the best first; or why there are none. */
-export async function targetsOf(hop: NextHop, { resolver = { resolveMx }, isOurs = () => false, stop }: LookupOptions = {}): Promise<readonly Target[] | Reply> {
+export async function targetsOf(hop: NextHop, options: LookupOptions = {}): Promise<readonly Target[] | Reply> {
+  const { resolver = { resolveMx }, isOurs = () => false, stop } = options;
   const look = (): Promise<readonly Target[] | Reply> => (isExchange(hop) ? exchangers(hop.slice("mx:".length), resolver) : addresses(hop, 0));
   const found = await inTime(LOOKUP_MS, TROUBLES.noLookup, look, stop && [stop]);
   if ("code" in found) return found;

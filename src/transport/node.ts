@@ -8,7 +8,7 @@ import type { readAnnouncement } from "./announced.js";
 import { Networks } from "./networks.js";
 import { Connection, type ServeOptions } from "./serve.js";
 import type { Securing } from "./securing.js";
-import { attach, detach, ignore, lingering, LOCAL, localOf, SocketWire, type Local, type Owner } from "./socket-wire.js";
+import { attach, detach, ignore, lingering, ourEndAt, SocketWire, UNIX_SOCKET, type OurEnd, type Owner } from "./socket-wire.js";
 import type { Peer } from "./strategy.js";
 import type { Certificate, Secured } from "./tls.js";
 
@@ -21,7 +21,10 @@ export interface ListenOptions extends ServeOptions {
   readonly certificate?: Certificate | undefined;
   /** TLS from the first octet on (RFC 8314). */
   readonly implicitTls?: boolean | undefined;
-  /** Networks of proxies: each connection comes from one of them, and begins with the header of the PROXY protocol. On a unix socket from whoever can open it. */
+  /**
+   * Networks of proxies: where there are any, each connection comes from one of them, and begins with the header of the PROXY protocol.
+   * On a unix socket it comes from whoever can open that.
+   */
   readonly proxyProtocol?: readonly string[] | undefined;
 }
 
@@ -52,9 +55,10 @@ export class Listener {
 
   /** Throws RangeError where `proxyProtocol` names what is no network. */
   constructor(address: Address, options: ListenOptions) {
+    const { proxyProtocol = [] } = options;
     this.#address = address;
     this.#options = options;
-    this.#proxies = options.proxyProtocol && new Networks(options.proxyProtocol);
+    this.#proxies = proxyProtocol.length > 0 ? new Networks(proxyProtocol) : undefined;
     const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs } = options.settings.limits;
     const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs) / 4;
     this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
@@ -105,12 +109,12 @@ export class Listener {
   }
 
   async #bind(where: { path: string } | { host: string; port: number }): Promise<NetServer> {
-    let local: Local | undefined;
-    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket, local));
+    let ourEnd: OurEnd | undefined;
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket, ourEnd));
     server.maxConnections = this.#max + MAX_REFUSED;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject).listen(where, () => {
-        local = localOf(addressOf(server));
+        ourEnd = ourEndAt(addressOf(server));
         server.off("error", reject).on("error", (error) => this.#options.failed("listener", error, NOBODY));
         resolve();
       });
@@ -123,11 +127,11 @@ export class Listener {
     return this.#options.maxConnections ?? MAX_CONNECTIONS;
   }
 
-  #accept(socket: Socket, local: Local | undefined): void {
+  #accept(socket: Socket, ourEnd: OurEnd | undefined): void {
     socket.on("error", ignore); // in the same tick as the accept: 'close' follows, and says it all
     if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
     const full = this.#wires.size + this.#waiting.size >= this.#max || this.#closed !== undefined;
-    const wire = new SocketWire(socket, local);
+    const wire = new SocketWire(socket, ourEnd);
     const speaksFirst = this.#proxies === undefined && this.#options.implicitTls !== true;
     if (full) return speaksFirst ? this.#turnAway(socket, "Too many connections") : wire.destroy();
     if (this.#proxies === undefined) return this.#begin(wire);
@@ -152,14 +156,14 @@ export class Listener {
 
   #begin(wire: SocketWire): void {
     if (this.#options.implicitTls !== true) return this.#serve(wire);
-    const givenUp = (): void => wire.destroy(); // by the client: half open, it would keep its place
+    const giveUp = (): void => wire.destroy();
+    const over = this.#wait(wire, this.#options.settings.limits.handshakeMs, giveUp);
     this.#handshake(wire, (tls) => {
-      wire.socket.off("end", givenUp);
+      wire.socket.off("end", giveUp);
       over();
       this.#serve(wire, tls); // the greeting comes behind it (RFC 8314 §3)
     });
-    wire.socket.on("end", givenUp);
-    const over = this.#wait(wire, this.#options.settings.limits.handshakeMs, () => wire.destroy());
+    wire.socket.on("end", giveUp); // the client's: half open, it would keep its place
   }
 
   /** Whoever has no session yet takes a place, and has his time. Gives what ends the waiting. */
@@ -231,7 +235,7 @@ export class Listener {
   }
 }
 
-const NOBODY: Peer = { address: LOCAL, port: 0, localAddress: LOCAL, localPort: 0 };
+const NOBODY: Peer = { address: UNIX_SOCKET, port: 0, localAddress: UNIX_SOCKET, localPort: 0 };
 
 function addressOf(server: NetServer): Address {
   const address = server.address() as AddressInfo | string;

@@ -42,7 +42,10 @@ export function parseProxyHeader(octets: Uint8Array): ProxyStep {
   return octets[0] === V2_SIGNATURE[0] ? parseV2(octets) : parseV1(octets);
 }
 
-/** Without a source and a destination: a connection of our own (§2.2 LOCAL; in version 1 there is only UNKNOWN). Throws RangeError for what is no IP address. */
+/**
+ * Without a source and a destination: a connection of our own (§2.2 LOCAL; in version 1 there is only UNKNOWN). Throws RangeError for
+ * what is no IP address.
+ */
 export function formatProxyHeader(version: 1 | 2, addresses: ProxyAddresses = {}): Uint8Array {
   return version === 1 ? Buffer.from(formatV1(addresses), "latin1") : formatV2(addresses);
 }

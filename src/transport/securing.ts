@@ -33,5 +33,6 @@ export class Securing {
 function securedBy(socket: TLSSocket): Secured {
   const fingerprint = socket.getPeerX509Certificate()?.fingerprint256;
   const binding = channelBinding(socket);
-  return { protocol: socket.getProtocol() ?? "", cipher: socket.getCipher().name, ...(fingerprint !== undefined && { fingerprint }), ...(binding !== undefined && { binding }) };
+  const protocol = socket.getProtocol() ?? "";
+  return { protocol, cipher: socket.getCipher().name, ...(fingerprint !== undefined && { fingerprint }), ...(binding !== undefined && { binding }) };
 }

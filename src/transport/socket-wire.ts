@@ -6,8 +6,8 @@ import { unmapped, type Address } from "./address.js";
 import type { Connection, Wire } from "./serve.js";
 import type { Peer } from "./strategy.js";
 
-/** In the place of an address, on a unix socket. */
-export const LOCAL = "local";
+/** In the place of an address. */
+export const UNIX_SOCKET = "local";
 /** Between our last reply and the peer's closing. */
 const LINGER_MS = 5_000;
 
@@ -17,15 +17,20 @@ export interface Owner {
   over(wire: SocketWire): void;
 }
 
-export type Local = Pick<Peer, "localAddress" | "localPort">;
+/** Our end of a connection. */
+export type OurEnd = Pick<Peer, "localAddress" | "localPort">;
 /** Addresses that stand for all: what a client has connected to, the socket knows. */
 const ALL: readonly string[] = ["0.0.0.0", "::"];
 
-/** The end of every connection to one address: no need to ask each. */
-export function localOf(address: Address): Local | undefined {
-  if (typeof address === "string") return { localAddress: LOCAL, localPort: 0 };
-  const [localAddress, localPort] = address;
+/** The one of every connection to an address that is listened on: no need to ask each socket, unless the address stands for all. */
+export function ourEndAt(listening: Address): OurEnd | undefined {
+  if (typeof listening === "string") return { localAddress: UNIX_SOCKET, localPort: 0 };
+  const [localAddress, localPort] = [unmapped(listening[0]), listening[1]];
   return ALL.includes(localAddress) ? undefined : { localAddress, localPort };
+}
+
+function ourEndOf({ localAddress = UNIX_SOCKET, localPort = 0 }: Socket): OurEnd {
+  return { localAddress: unmapped(localAddress), localPort };
 }
 
 export class SocketWire implements Wire {
@@ -35,10 +40,9 @@ export class SocketWire implements Wire {
   connection: Connection | undefined;
   owner: Owner | undefined;
 
-  constructor(socket: Socket, local: Local = { localAddress: unmapped(socket.localAddress ?? LOCAL), localPort: socket.localPort ?? 0 }) {
+  constructor(socket: Socket, { localAddress, localPort } = ourEndOf(socket)) {
     this.socket = socket;
-    const { localAddress, localPort } = local;
-    this.peer = { address: unmapped(socket.remoteAddress ?? LOCAL), port: socket.remotePort ?? 0, localAddress, localPort };
+    this.peer = { address: unmapped(socket.remoteAddress ?? UNIX_SOCKET), port: socket.remotePort ?? 0, localAddress, localPort };
   }
 
   write(octets: Uint8Array): boolean {

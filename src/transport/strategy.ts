@@ -73,7 +73,12 @@ export type Session = {
 export interface Authentication {
   readonly extension: Extension;
   /** The hooks of one connection for AUTH. They ask what it can be tied to, and tell who it is, and the operator what failed. */
-  exchange(hostname: string, binding: () => ChannelBinding | undefined, authenticated: (identity: Identity) => void, failed: (error: unknown) => void): Pick<Session, "AUTH" | "response">;
+  exchange(
+    hostname: string,
+    binding: () => ChannelBinding | undefined,
+    authenticated: (identity: Identity) => void,
+    failed: (error: unknown) => void,
+  ): Pick<Session, "AUTH" | "response">;
 }
 
 export interface Strategy {

@@ -83,7 +83,8 @@ export class Transaction {
 
 /** A parameter that concerns one hop alone, as SIZE does, is left out where the hop does not know it; what is promised for the whole way stays. */
 export function fitting<C extends Mail | Rcpt>(command: C, which: "mail" | "rcpt", known: readonly Extension[], offers: Offers | undefined): C {
-  const stays = (keyword: string): boolean => known.every((each) => each[which]?.[keyword] === undefined || each.endToEnd === true || offers?.has(each.keyword) === true);
+  const concernsOneHop = (keyword: string): Extension[] => known.filter((each) => each[which]?.[keyword] !== undefined && each.endToEnd !== true);
+  const stays = (keyword: string): boolean => concernsOneHop(keyword).every((each) => offers?.has(each.keyword) === true);
   return { ...command, parameters: Object.fromEntries(Object.entries(command.parameters).filter(([keyword]) => stays(keyword))) };
 }
 

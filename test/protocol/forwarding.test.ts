@@ -1,5 +1,6 @@
 // The attributes of XCLIENT and XFORWARD: read and written, one by one and together; what is no value; how much fits in a line.
 
+import { isIP } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -34,9 +35,15 @@ const NO_XTEXT = ["+", "a+2", "a+2b", "a+0A", "+00", "+FF", "\u00fc"];
 const TOO_LONG = "x".repeat(256);
 const NONE: Pick<Samples, "also"> = { also: [["[unAvailable]", UNAVAILABLE]] };
 const ADDRESS: Samples = {
-  good: [UNAVAILABLE, "192.0.2.1", ["IPV6:2001:db8::1", "2001:db8::1"], ["IPV6:::ffff:192.0.2.1", "::ffff:192.0.2.1"]],
+  good: [
+    UNAVAILABLE, "192.0.2.1", "0.0.0.0", "10.20.30.100", ["IPV6:2001:db8::1", "2001:db8::1"], ["IPV6:0db8::01", "0db8::01"],
+    ["IPV6:::ffff:192.0.2.1", "::ffff:192.0.2.1"], ["IPV6:::0db8:0.0.0.0", "::0db8:0.0.0.0"],
+  ],
   also: [...NONE.also!, ["ipv6:::1", "::1"]],
-  bad: ["192.0.2.256", "192.0.2", "2001:db8::1", "IPV6:192.0.2.1", "IPV6:", "IPV6:fe80::1%eth0", "[192.0.2.1]", "tag:x", "unknown", "localhost", "[TEMPUNAVAIL]", ...NO_XTEXT],
+  bad: [
+    "192.0.2.256", "192.0.2", "2001:db8::1", "001.2.3.4", "010.0.0.1", "10.00.0.1", "10.0.0.01", "10.0.0.00", "IPV6:::ffff:010.0.0.1", "IPV6:::10.0.0.01",
+    "IPV6:192.0.2.1", "IPV6:", "IPV6:fe80::1%eth0", "[192.0.2.1]", "tag:x", "unknown", "localhost", "[TEMPUNAVAIL]", ...NO_XTEXT,
+  ],
 };
 const PORT: Samples = { good: [UNAVAILABLE, ["25", 25], ["65535", 65535]], ...NONE, bad: ["0", "025", "65536", "-1", "2.5", "1e3", "smtp", "123456"] };
 const TEXT: Samples = {
@@ -52,7 +59,7 @@ const SAMPLES: { readonly [verb in "XCLIENT" | "XFORWARD"]: { readonly [name: st
     PORT,
     PROTO: { good: ["SMTP", "ESMTP"], also: [["esmtp", "ESMTP"]], bad: ["LMTP", UNAVAILABLE, "SMTPS"] },
     HELO: TEXT,
-    LOGIN: { good: [UNAVAILABLE, "ann@example.org", ["ann+2Btag", "ann+tag"], ["+C3+BC+20x", "\u00fc x"], "(ann)"], ...NONE, bad: ["a+09b", TOO_LONG, ...NO_XTEXT] },
+    LOGIN: { good: [UNAVAILABLE, "ann@example.org", ["ann+2Btag", "ann+tag"], ["+C3+BC+20x", "\u00fc x"], "(ann)", "[ann]"], ...NONE, bad: ["a+09b", "[TEMPUNAVAIL]", "[tempunavail]", TOO_LONG, ...NO_XTEXT] },
     DESTADDR: ADDRESS,
     DESTPORT: PORT,
   },
@@ -66,6 +73,12 @@ const SAMPLES: { readonly [verb in "XCLIENT" | "XFORWARD"]: { readonly [name: st
     SOURCE: { good: [UNAVAILABLE, "LOCAL", "REMOTE"], also: [["local", "LOCAL"]], bad: ["HERE", "[TEMPUNAVAIL]"] },
   },
 };
+
+test("an address is one to Node as well, and what is none is none to Node", () => {
+  const ipOf = (xtext: string): number => isIP(xtext.replace(/^IPV6:/i, ""));
+  for (const each of ADDRESS.good.slice(1)) assert.ok(ipOf(typeof each === "string" ? each : each[0]), String(each));
+  for (const each of ["001.2.3.4", "010.0.0.1", "IPV6:::ffff:010.0.0.1", "IPV6:::10.0.0.01"]) assert.is(ipOf(each), 0, each);
+});
 
 for (const [type, attributes] of Object.entries(SAMPLES) as ["XCLIENT" | "XFORWARD", typeof SAMPLES.XCLIENT][]) {
   test(`${type}: there are samples of each attribute that is offered`, () => {
@@ -115,7 +128,7 @@ for (const [type, attributes] of Object.entries(SAMPLES) as ["XCLIENT" | "XFORWA
   });
 
   test(`${type}: what does not read back as it is is not written`, () => {
-    for (const attributes of [{}, { NAME: "" }, { NAME: "a b" }, { NAME: "a\r\nQUIT" }, { ADDR: "IPV6:::1" }, { ADDR: "unknown" }, { PORT: "25" }, { PORT: 0 }, { XNAME: "a" }, { HELO: "\u00fc" }, { HELO: TOO_LONG }, { NAME: undefined }]) {
+    for (const attributes of [{}, { NAME: "" }, { NAME: "a b" }, { NAME: "a\r\nQUIT" }, { ADDR: "IPV6:::1" }, { ADDR: "unknown" }, { PORT: "25" }, { PORT: 0 }, { XNAME: "a" }, { constructor: "a" }, { HELO: "\u00fc" }, { HELO: TOO_LONG }, { NAME: undefined }]) {
       assert.throws(() => writeCommand({ type, attributes } as unknown as XClient, terms), RangeError, JSON.stringify(attributes));
     }
   });

@@ -3,6 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type Peer, type Session, type SMTPServerOptions } from "../../dist/index.js";
+import { XCLIENT } from "../../dist/protocol/index.js";
 import { authentication, Forwarders, Networks } from "../../dist/transport/index.js";
 import { spokenFor } from "../../dist/transport/forwarders.js";
 import { settings } from "../../dist/protocol/index.js";
@@ -160,6 +161,20 @@ test("each has networks of its own; where there are none, nobody knows it", asyn
   other.send("XFORWARD ADDR=127.0.0.1\r\n");
   assert.match(await other.closed(), /^421 /);
   assert.throws(() => new SMTPServer(["127.0.0.1", 0], undefined, { xclient: ["everybody"] }), /"everybody" is no network/);
+});
+
+test("without the option, the extension alone lets nobody speak for others", async () => {
+  const { client } = await served({ xclient: [], extensions: [XCLIENT] });
+  assert.not.match(await client.say("EHLO x"), /XCLIENT/);
+  client.send("XCLIENT ADDR=192.0.2.1\r\n");
+  assert.match(await client.closed(), /^421 4\.7\.0 /);
+});
+
+test("a word for that there is no login is none", async () => {
+  const { client, server } = await served();
+  for (const word of ["[TEMPUNAVAIL]", "[tempunavail]"]) assert.match(await client.say(`XCLIENT ADDR=192.0.2.1 LOGIN=${word}`), /^501 /);
+  assert.match(await client.say("XCLIENT ADDR=192.0.2.1 LOGIN=[unavailable]"), /^220 /);
+  assert.is(server.seen.at(-1), "connect 192.0.2.1");
 });
 
 test("a login of the forwarder's is not the client's; the client may log in itself", async () => {

@@ -58,6 +58,12 @@ withIpv6("IPv6, and an IPv4 client of a socket for both", async () => {
   const both = await start({}, {}, ["::", 0]);
   await (await Client.connect(["127.0.0.1", both.address[1] as number])).say("QUIT");
   assert.is(both.peers[0]!.address, "127.0.0.1");
+  assert.is(both.peers[0]!.localAddress, "127.0.0.1");
+  for (const within of ["::ffff:127.0.0.1", "::ffff:0.0.0.0"]) {
+    const mapped = await start({}, {}, [within, 0]);
+    await (await Client.connect(["127.0.0.1", mapped.address[1] as number])).say("QUIT");
+    assert.equal([mapped.peers[0]!.address, mapped.peers[0]!.localAddress], ["127.0.0.1", "127.0.0.1"], within);
+  }
 });
 
 test("a name stands for all of its addresses, at one port", async () => {

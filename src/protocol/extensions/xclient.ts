@@ -1,23 +1,25 @@
 // XCLIENT, of Postfix's XCLIENT_README: the peer speaks for a client of its own, and from here on the session is that client's. It
 // starts over like a new connection: who it is now is asked with `connect`, and the greeting, or a refusal, is the reply.
 
-import { TEMPORARILY_UNAVAILABLE, type XClient } from "../command.js";
+import { TEMPORARILY_UNAVAILABLE, UNAVAILABLE, type XClient } from "../command.js";
 import type { Extension, Row } from "../extension.js";
-import { address, forwarding, hostName, login, none, or, orUnavailable, port, token } from "../forwarding.js";
+import {
+  addressAttribute, forwarding, hostNameAttribute, loginAttribute, orUnavailable, portAttribute, tokenAttribute, wordsOr,
+} from "../forwarding.js";
 import { reply } from "../reply.js";
 
 /** A hook has to take part: whom the engine talks to is not its affair. */
 const NOBODY = reply(550, "5.7.0", "Nobody here would know that you are somebody else", "XCLIENT_README");
 
 export const XCLIENT: Extension = forwarding("XCLIENT", {
-  NAME: or([TEMPORARILY_UNAVAILABLE], orUnavailable(hostName)),
-  ADDR: orUnavailable(address),
-  PORT: orUnavailable(port),
-  PROTO: or(["SMTP", "ESMTP"], none),
-  HELO: orUnavailable(token),
-  LOGIN: orUnavailable(login),
-  DESTADDR: orUnavailable(address),
-  DESTPORT: orUnavailable(port),
+  NAME: wordsOr([UNAVAILABLE, TEMPORARILY_UNAVAILABLE], hostNameAttribute),
+  ADDR: orUnavailable(addressAttribute),
+  PORT: orUnavailable(portAttribute),
+  PROTO: wordsOr(["SMTP", "ESMTP"]),
+  HELO: orUnavailable(tokenAttribute),
+  LOGIN: orUnavailable(loginAttribute),
+  DESTADDR: orUnavailable(addressAttribute),
+  DESTPORT: orUnavailable(portAttribute),
 }, {
   ok: () => NOBODY,
   agree: (terms) => void Object.assign(terms, { hello: undefined, authenticated: false, forwarded: undefined }),

@@ -1,19 +1,19 @@
 // XFORWARD, of Postfix's XFORWARD_README: the peer tells whom the next message came from, so that logs have it. It changes nothing of
 // who the peer is, or what it may do. Several commands add up; MAIL has what they told, and with the transaction it is over.
 
-import type { Forwarded, XForward } from "../command.js";
+import { UNAVAILABLE, type Forwarded, type XForward } from "../command.js";
 import type { Extension, Row } from "../extension.js";
-import { address, forwarding, none, or, orUnavailable, port, protocol, token } from "../forwarding.js";
+import { addressAttribute, forwarding, orUnavailable, portAttribute, protocolAttribute, tokenAttribute, wordsOr } from "../forwarding.js";
 import { REPLIES } from "../reply.js";
 
 export const XFORWARD: Extension = forwarding("XFORWARD", {
-  NAME: orUnavailable(token),
-  ADDR: orUnavailable(address),
-  PORT: orUnavailable(port),
-  PROTO: orUnavailable(protocol),
-  HELO: orUnavailable(token),
-  IDENT: orUnavailable(token),
-  SOURCE: or(["LOCAL", "REMOTE"], orUnavailable(none)),
+  NAME: orUnavailable(tokenAttribute),
+  ADDR: orUnavailable(addressAttribute),
+  PORT: orUnavailable(portAttribute),
+  PROTO: orUnavailable(protocolAttribute),
+  HELO: orUnavailable(tokenAttribute),
+  IDENT: orUnavailable(tokenAttribute),
+  SOURCE: wordsOr(["LOCAL", "REMOTE", UNAVAILABLE]),
 }, {
   ok: () => REPLIES.ok,
   agree: (terms, { attributes }) => {

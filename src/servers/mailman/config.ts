@@ -63,10 +63,11 @@ export function readMailmanConfig(path: string): MailmanConfig {
     return /^\d{1,5}$/.test(text) && Number(text) > 0 && Number(text) < 65_536 ? Number(text) : fail(path, `[${section}] ${key} is no port: ${text}`);
   };
   const data = dataFolder(resolve(path), get);
+  const mapped = get("mta", "incoming") === MAP_WRITER && data !== undefined;
   return {
     lmtp: [wanted("mta", "lmtp_host"), port("mta", "lmtp_port")],
     delimiter: wanted("mta", "verp_delimiter"),
-    maps: get("mta", "incoming") === MAP_WRITER && data !== undefined ? { lmtp: `${data}/postfix_lmtp`, domains: `${data}/postfix_domains`, vmap: `${data}/postfix_vmap` } : undefined,
+    maps: mapped ? { lmtp: `${data}/postfix_lmtp`, domains: `${data}/postfix_domains`, vmap: `${data}/postfix_vmap` } : undefined,
     rest: {
       https: isTrue(wanted("webservice", "use_https")),
       host: wanted("webservice", "hostname").replace(/^\[(.*)\]$/, "$1"),

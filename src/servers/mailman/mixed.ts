@@ -2,7 +2,7 @@
 // once for all recipients of one (against RFC 2033 §4.2); to all people goes one of upstream's. They are fed side by side. Up to
 // upstream's end of data it is all or nothing; what the client hears in the end is the worst of all replies.
 
-import { formatMailbox, REPLIES, reply, sizeOffered, type Mail, type Path, type Rcpt, type Reply } from "../../protocol/index.js";
+import { formatMailbox, isAscii, REPLIES, reply, sizeOffered, type Mail, type Path, type Rcpt, type Reply } from "../../protocol/index.js";
 import { Stop, type Eventually, type Finals, type Passage, type Transaction, type Upstream } from "../../transport/index.js";
 import { deliveryOf, unquoted, type Listed } from "./address.js";
 import { Copy } from "./copy.js";
@@ -96,7 +96,8 @@ export class Mixed implements Passage {
     const lists = [...this.#lists.values()];
     const smallest = Math.min(...lists.map(({ transaction }) => sizeOffered(transaction!.offers ?? new Map()) || Infinity));
     this.#copy = lists.length > 0 ? new Copy(this.#mail, this.#post.hostname, smallest) : undefined;
-    const replies = await Promise.all([...(this.#people === undefined ? [] : [this.#people.data()]), ...lists.map((list) => named(list, list.transaction!.data()))]);
+    const people = this.#people === undefined ? [] : [this.#people.data()];
+    const replies = await Promise.all([...people, ...lists.map((list) => named(list, list.transaction!.data()))]);
     const given = worst(replies as [Reply, ...Reply[]]);
     if (given.code >= 400) return this.#lose(given);
     for (const list of lists) if (list.bounces) void list.transaction!.body(deliveredTo(list));
@@ -201,7 +202,8 @@ export class Mixed implements Passage {
   #fed(octets: Uint8Array): Eventually<Reply | undefined>[] {
     return [...this.#lists.values()].map((list) => {
       const taken = list.transaction!.body(octets);
-      return taken instanceof Promise ? taken.then((refusal) => refusal && naming(list, refusal)) : (taken as Reply | undefined) && naming(list, taken as Reply);
+      const told = (refusal: Reply | undefined | void): Reply | undefined => (refusal ? naming(list, refusal) : undefined);
+      return taken instanceof Promise ? taken.then(told) : told(taken as Reply | undefined);
     });
   }
 
@@ -266,8 +268,4 @@ function deliveredTo({ recipient: { localPart, domain } }: ListDelivery): Uint8A
   const mailbox = unquoted(localPart);
   const plus = mailbox.search(/\+|$/);
   return Buffer.from(`Delivered-To: ${mailbox.slice(0, plus).toLowerCase()}${mailbox.slice(plus)}@${domain}\r\n`);
-}
-
-function isAscii(text: string): boolean {
-  return /^[\x00-\x7f]*$/.test(text);
 }

@@ -103,7 +103,8 @@ export class Rest {
   /** The JSON that is there; undefined where there is nothing. */
   async #get(path: string): Promise<unknown> {
     const { status, text } = await this.#answer(path);
-    if (status !== HTTP.ok && status !== HTTP.notFound) throw new CannotTell(`Mailman's REST API answers ${status}${status === HTTP.unauthorized ? ": its user or password is another" : ""}`);
+    if (status === HTTP.unauthorized) throw new CannotTell(`Mailman's REST API answers ${status}: its user or password is another`);
+    if (status !== HTTP.ok && status !== HTTP.notFound) throw new CannotTell(`Mailman's REST API answers ${status}`);
     try {
       const answer = JSON.parse(text) as unknown; // a 404 of another server's, or of a proxy's, tells nothing
       return status === HTTP.ok ? answer : undefined;
@@ -119,7 +120,9 @@ export class Rest {
       const request = (https ? requestHttps : requestHttp)({
         host, port, path: `/${version}/${path}`, auth: `${user}:${password}`, agent: false, signal: AbortSignal.timeout(answerMs),
       });
-      request.on("error", ({ name, code = name }: NodeJS.ErrnoException) => cannotTell(`cannot be asked (${code === "ABORT_ERR" ? "no answer in time" : code})`));
+      request.on("error", ({ name, code = name }: NodeJS.ErrnoException) => {
+        cannotTell(`cannot be asked (${code === "ABORT_ERR" ? "no answer in time" : code})`);
+      });
       request.on("response", (response) => {
         const pieces: Buffer[] = [];
         let octets = 0;
