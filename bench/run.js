@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { unknownOptions } from "./options.js";
 
-const BENCHES = ["lines", "data", "session", "loopback", "relay"];
+const BENCHES = ["size", "lines", "data", "session", "loopback", "relay"];
 /** Only where it is asked for, and not kept: it tells of the code as it is. */
 const PROFILE = "profile";
 
