@@ -26,7 +26,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["transport/address", "transport/eventually", "transport/in-time", "transport/tls", "transport/trouble", "transport/visible"],
   ["transport/next-hop", "transport/channel-binding", "transport/sasl/mechanism", "transport/sasl/octets", "transport/sasl/prepared", "transport/proxy-protocol", "transport/networks"],
   ["transport/strategy", "transport/sasl/sasl-name", "transport/sasl/scram-secret", "transport/securing", "transport/login"],
-  ["transport/forwarders"],
+  ["transport/forwarders", "transport/answer", "transport/wire"],
   ["transport/serve", "transport/sasl/identity", "transport/announced"],
   ["transport/socket-wire"],
   ["transport/node", "transport/link", "transport/sasl/passwords", "transport/sasl/scram", "transport/sasl/tokens"],

@@ -2,7 +2,8 @@
 
 export { isOnThisHost, type Answer, type Authentication, type HelloAnswer, type MessageAnswer, type Peer, type Session, type Strategy } from "./strategy.js";
 export type { Eventually } from "./eventually.js";
-export { Connection, type ServeOptions, type Wire } from "./serve.js";
+export { Connection, type ServeOptions } from "./serve.js";
+export type { Wire } from "./wire.js";
 export { inTime, Stop, type Signal } from "./in-time.js";
 export { isLoopback, literal, reaches, written, type Address } from "./address.js";
 export { Forwarders, type ForwarderOptions } from "./forwarders.js";

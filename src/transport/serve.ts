@@ -1,30 +1,14 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { parseReply, reply, REPLIES, Server, type ClientAttributes, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
+import { REPLIES, Server, type ClientAttributes, type Command, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
+import { isSettings, isThenable, promised, repliesOf, replyOf, taken, type AnyAnswer } from "./answer.js";
 import type { Eventually } from "./eventually.js";
 import { spokenFor } from "./forwarders.js";
 import type { Identity } from "./sasl/mechanism.js";
-import type { Answer, Authentication, HelloAnswer, MessageAnswer, Peer, Session, Strategy } from "./strategy.js";
+import type { Answer, Authentication, Peer, Session, Strategy } from "./strategy.js";
 import type { Secured } from "./tls.js";
-
-/** One connection, as the loop sees it. Everything here returns at once and throws nothing. */
-export interface Wire {
-  readonly peer: Peer;
-  /** Sends octets. False: enough are waiting; call drained() when they are gone. */
-  write(octets: Uint8Array): boolean;
-  /** The same for a text, as UTF-8, where the wire can do that as it is. */
-  writeText?(text: string): boolean;
-  /** No more octets, please; and: go on. */
-  pause(): void;
-  resume(): void;
-  /** Does the TLS handshake, as the server, and calls secured(). A wire that cannot does not have it, and its server does not offer STARTTLS. */
-  secure?(): void;
-  /** Sends what waits, then closes. */
-  close(): void;
-  /** Closes at once. */
-  destroy(): void;
-}
+import type { Wire } from "./wire.js";
 
 export interface ServeOptions {
   readonly settings: Settings;
@@ -40,8 +24,6 @@ export interface ServeOptions {
   /** Sees all octets as they come and go. */
   readonly trace?: ((peer: Peer, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
-
-type AnyAnswer = HelloAnswer | MessageAnswer;
 
 interface Slot {
   readonly question: Question;
@@ -218,7 +200,7 @@ export class Connection {
   }
 
   #ask(question: Question): void {
-    if (this.#session.leniency !== undefined && "leniencies" in question) this.#tell("leniency", () => question.leniencies?.forEach((name) => this.#session.leniency?.(name, question)));
+    if (this.#session.leniency !== undefined && "leniencies" in question) this.#tellLeniencies(question);
     let answer: AnyAnswer | Promise<AnyAnswer>;
     try {
       answer = promised(this.#call(question));
@@ -238,6 +220,10 @@ export class Connection {
       this.#settle();
     };
     answer.then(settle, (error) => settle(this.#failed(question.type, error)));
+  }
+
+  #tellLeniencies(command: Command): void {
+    for (const name of command.leniencies ?? []) this.#tell("leniency", () => this.#session.leniency?.(name, command));
   }
 
   #call(question: Question): Eventually<AnyAnswer> {
@@ -260,9 +246,9 @@ export class Connection {
   #reply(question: Question, answer: AnyAnswer): void {
     try {
       if (this.#engine.state === "closed") return; // too late
-      if (question.type === "XCLIENT") return this.#engine.reply(this.#startOver(question as XClient, toReply(answer as Answer)));
+      if (question.type === "XCLIENT") return this.#engine.reply(this.#startOver(question as XClient, replyOf(answer as Answer)));
       if (isSettings(answer)) this.#engine.offer(answer);
-      const given = isSettings(answer) ? undefined : isList(answer) ? toReplies(answer) : toReply(answer);
+      const given = isSettings(answer) ? undefined : repliesOf(answer);
       this.#engine.reply(given);
       if (question.type === "message" && taken(given)) {
         this.#tell("accepted", () => this.#options.accepted?.(this.#peer));
@@ -310,7 +296,7 @@ export class Connection {
 
   #mayRefuse(answer: Answer): void {
     try {
-      const refusal = toReply(answer);
+      const refusal = replyOf(answer);
       if (refusal !== undefined) this.#engine.refuse(refusal);
     } catch (error) {
       this.#engine.refuse(this.#failed("body", error));
@@ -362,41 +348,4 @@ export class Connection {
       // there is nobody left to tell
     }
   }
-}
-
-/** Whether one of the replies takes responsibility; behind a 421 none is given any more. */
-function taken(given: Reply | readonly Reply[] | undefined): boolean {
-  const replies = given === undefined || "code" in given ? [given] : given;
-  const end = replies.findIndex((each) => each?.code === 421);
-  return replies.slice(0, end < 0 ? replies.length : end).some((each) => each === undefined || each.code < 300);
-}
-
-/** What a hook returned: an answer, or a true promise of one. */
-function promised<A extends AnyAnswer>(answer: Eventually<A>): A | Promise<A> {
-  return isThenable(answer) ? Promise.resolve(answer) : answer;
-}
-
-function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function isSettings(answer: AnyAnswer): answer is Settings {
-  return typeof answer === "object" && answer !== null && "grammar" in answer;
-}
-
-function isList(answer: AnyAnswer): answer is readonly (Reply | string)[] {
-  return Array.isArray(answer);
-}
-
-/** One for each recipient: nothing said of one is no 250 for it. */
-function toReplies(answer: readonly (Reply | string)[]): readonly Reply[] {
-  const replies = answer.map(toReply).filter((each) => each !== undefined);
-  if (replies.length === 0 || replies.length < answer.length) throw new TypeError("a recipient has no reply");
-  return replies;
-}
-
-/** What a hook returned, as a reply that can be sent. Throws where it is none. */
-function toReply(answer: Answer): Reply | undefined {
-  if (typeof answer === "string") return parseReply(answer);
-  return answer ? reply(answer.code, answer.enhanced, answer.lines, answer.clause) : undefined;
 }

@@ -3,8 +3,9 @@
 
 import type { Socket } from "node:net";
 import { unmapped, type Address } from "./address.js";
-import type { Connection, Wire } from "./serve.js";
+import type { Connection } from "./serve.js";
 import type { Peer } from "./strategy.js";
+import type { Wire } from "./wire.js";
 
 /** In the place of an address. */
 export const UNIX_SOCKET = "local";
