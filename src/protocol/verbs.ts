@@ -271,6 +271,7 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
 
 /** What is said where nobody answers, of the first parameter that asks somebody to act. */
 function unanswered(given: Parameters, known: ReadonlyMap<string, Parameter>): Reply | undefined {
+  if (given === NO_PARAMETERS) return undefined;
   for (const [keyword, value] of Object.entries(given)) {
     const said = known.get(keyword)?.unanswered?.(value);
     if (said !== undefined) return said;
