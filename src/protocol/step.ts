@@ -31,8 +31,9 @@ export type AbortReason = "reset" | "closed" | "timed out" | "shut down" | "too 
 /** Octets to send now, as one write. */
 export interface Output {
   readonly type: "output";
+  /** Made of `text` when they are asked for, where there is one: a copy of the step has the text alone. */
   readonly octets: Uint8Array;
-  /** The same as text, for UTF-8, where it is all text: whoever can send that need not look at `octets`. */
+  /** The same, to be sent as UTF-8, where it is all text. */
   readonly text?: string;
   /** There are credentials in it: not for a log. */
   readonly secret?: true;
