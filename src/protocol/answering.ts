@@ -99,7 +99,7 @@ export abstract class Answering {
     row.agree?.(this.terms, asked);
     if (asked.type === "MAIL") this.owesEnd = true;
     if (asked.type === "message") this.errors = 0;
-    if (asked.type === "XCLIENT") this.startOver();
+    if (this.state === "connect") this.startOver();
   }
 
   /** Nothing of before counts (RFC 3207 §4.2, XCLIENT_README): nor what was offered to this client alone, nor its mistakes. */

@@ -31,7 +31,10 @@ export class Server extends Answering {
   /** "now": 421 as soon as nothing is in flight. "parting": something was; its client is given time to say QUIT. */
   #shutdown: "now" | "parting" | undefined;
 
-  /** `secure`: under TLS from the first octet on (RFC 8314); `bindable`: it gives something that a login can be tied to. `permitted`: XCLIENT, XFORWARD, where the peer is one that may say them. */
+  /**
+   * `secure`: under TLS from the first octet on (RFC 8314); `bindable`: it gives something that a login can be tied to. `permitted`:
+   * XCLIENT, XFORWARD, where the peer is one that may say them.
+   */
   constructor(settings: Settings = defaultSettings(), peer: PeerTerms = {}) {
     super(settings, peer);
   }
@@ -158,7 +161,8 @@ export class Server extends Answering {
     if (isReply(chunk)) return this.hangUp("4.5.4", "It cannot be told where that chunk ends", "RFC 3030 §2", "closed");
     this.#chunk = chunk;
     if (problem !== undefined) return this.#refuseChunk(problem);
-    if (this.#data === undefined) return this.ask({ type: "DATA", ...(chunk.leniencies !== undefined && { leniencies: chunk.leniencies }) }); // to the application it is a message like any other
+    const { leniencies } = chunk;
+    if (this.#data === undefined) return this.ask({ type: "DATA", ...(leniencies && { leniencies }) }); // to the application it is a message like any other
     this.#data.expect(chunk);
     return undefined;
   }

@@ -88,16 +88,14 @@ export class Conversation<Asked extends { readonly type: string }> {
     return this.#owed.at(-1)?.asked;
   }
 
-  /** Of a verb in upper case, or a question of the engine's. */
   allows(type: string): boolean {
-    return this.transitions[this.#ahead][type] !== undefined;
+    return Object.hasOwn(this.transitions[this.#ahead], type);
   }
 
   /** A question is on its way. What its reply will do is settled now. Throws where the table does not allow it. */
   ask(asked: Asked): void {
-    const table = this.transitions[this.#ahead];
-    if (!Object.hasOwn(table, asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
-    const moves = table[asked.type]!;
+    if (!this.allows(asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
+    const moves = this.transitions[this.#ahead][asked.type]!;
     this.#owed.push({ asked, moves });
     const hoped = moves[2] ?? moves[3] ?? "same";
     if (hoped !== "same") this.#ahead = hoped;

@@ -64,7 +64,7 @@ const RECIPIENT = { needsUtf8: REPLIES.recipientNeedsUtf8, tooLong: REPLIES.reci
 const MAIL_SYNTAX = "MAIL FROM:<reverse-path> [SP mail-parameters]";
 const RCPT_SYNTAX = "RCPT TO:<forward-path> [SP rcpt-parameters]";
 
-/** The rows of RFC 5321, and of the engine's own two questions. */
+/** The rows of RFC 5321, and of the engine's own questions. */
 export const COMMANDS = {
   EHLO: hello("EHLO", introduced),
   LHLO: hello("LHLO", introduced), // RFC 2033 §4.1

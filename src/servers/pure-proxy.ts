@@ -3,10 +3,10 @@
 
 import {
   BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters,
-  type Path, type Reply, type Settings,
+  type Path, type Settings,
 } from "../protocol/index.js";
 import {
-  isLoopback, reaches, Stop, Upstream, type Address, type Eventually, type NextHop, type Passage, type Peer, type Session, type Signal,
+  isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal,
   type UpstreamOptions,
 } from "../transport/index.js";
 import { Fields } from "./fields.js";
@@ -23,7 +23,6 @@ export interface PureProxyOptions extends Omit<SMTPServerOptions, "decodeData" |
 
 /** RFC 5321 §6.3: a message that has passed more hosts than this is going round. */
 const MAX_HOPS = 100;
-const EMPTY = new Uint8Array(0);
 const GOING_ROUND = reply(554, "5.4.6", "Too many hops", "RFC 5321 §6.3");
 /**
  * RFC 2045 §2.7, §2.8: neither 7bit nor 8bit. RFC 5321 §3.6.3 would pass it on; but a server that drops it may then see an end of
@@ -85,13 +84,11 @@ export class PureProxy extends SMTPServer {
     let mail: Mail;
     let passage: Passage | undefined;
     let trace: Fields;
-    /** What is still to go in front of the message: with its first octets. */
+    /** What is still to go in front of the message: with its first octets, or with its end. */
     let front: Uint8Array | undefined;
-    const passOn = (chunk: Uint8Array): Eventually<Reply | undefined> => {
-      const inFront = front;
+    const sayFront = (): void => {
+      if (front !== undefined) void passage!.body(front);
       front = undefined;
-      if (inFront !== undefined) void passage!.body(inFront);
-      return passage!.body(chunk);
     };
     const how = (): Passed => ({ hello, mail, secure, lmtp: this.settings.lmtp });
     const gone = new Stop();
@@ -126,16 +123,18 @@ export class PureProxy extends SMTPServer {
       DATA: async () => {
         const given = await passage!.data();
         trace = new Fields("received");
-        front = Buffer.from(this.#inFront(peer, how()));
+        if (given.code < 400) front = Buffer.from(this.#inFront(peer, how()));
         return given;
       },
       body: (chunk) => {
         trace.pass(chunk);
         if (trace.count("received") > MAX_HOPS) return GOING_ROUND;
-        return holdsNul(chunk) ? NUL_IN_DATA : passOn(chunk);
+        if (holdsNul(chunk)) return NUL_IN_DATA;
+        sayFront();
+        return passage!.body(chunk);
       },
       message: async () => {
-        void passOn(EMPTY);
+        sayFront();
         return (await passage!.end())[0];
       },
       abort: () => passage?.abort(),

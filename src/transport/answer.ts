@@ -13,11 +13,6 @@ export function taken(given: Reply | readonly Reply[] | undefined): boolean {
   return replies.slice(0, end < 0 ? replies.length : end).some((each) => each === undefined || each.code < 300);
 }
 
-/** What a hook returned: an answer, or a true promise of one. */
-export function promised<A extends AnyAnswer>(answer: Eventually<A>): A | Promise<A> {
-  return isThenable(answer) ? Promise.resolve(answer) : answer;
-}
-
 export function isThenable<T>(value: Eventually<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -23,7 +23,8 @@ const TOO_MANY = reply(421, "4.7.0", "Too many failed logins", "RFC 4954 §4");
 const REFUSED = 535;
 
 /** For the option `authentication` of a server: clients may log in, if the authenticator says so. */
-export function authentication(authenticator: Authenticator, { mechanisms = MECHANISMS, inClear = [], slowMs = SLOW_MS }: AuthenticationOptions = {}): Authentication {
+export function authentication(authenticator: Authenticator, options: AuthenticationOptions = {}): Authentication {
+  const { mechanisms = MECHANISMS, inClear = [], slowMs = SLOW_MS } = options;
   const exchange: Authentication["exchange"] = (hostname, binding, authenticated, failed) => {
     let login: Login | undefined;
     let failures = 0;

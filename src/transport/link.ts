@@ -7,6 +7,7 @@ import { Client, reply, type ClientOptions, type Offers, type Reply, type Reques
 import { unmapped } from "./address.js";
 import { channelBinding } from "./channel-binding.js";
 import type { Target } from "./next-hop.js";
+import { detach } from "./socket-wire.js";
 import type { Eventually } from "./eventually.js";
 import type { ChannelBinding, TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
@@ -271,7 +272,7 @@ export class Link {
   /** What of the plain socket comes from here on belongs to the handshake. */
   #handshake(done: () => void): void {
     const plain = this.#socket;
-    for (const event of ["data", "drain", "end", "close"]) plain.removeAllListeners(event);
+    detach(plain);
     this.#socket = connectTls({ socket: plain, ...this.#tls() });
     this.#attach("secureConnect", () => {
       done();

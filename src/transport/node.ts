@@ -196,7 +196,7 @@ export class Listener {
 
   /** What of the plain socket comes from here on belongs to the handshake. */
   #upgrade(wire: SocketWire): void {
-    detach(wire);
+    detach(wire.socket);
     this.#handshake(wire, (tls) => wire.connection!.secured(tls));
     attach(wire);
   }

@@ -1,8 +1,10 @@
 // The loop between a wire, an engine and a session's hooks. It is synchronous while the answers are: a pipelined group of
 // commands whose hooks answer at once costs no promise and no extra turn.
 
-import { REPLIES, Server, type ClientAttributes, type Command, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient } from "../protocol/index.js";
-import { isSettings, isThenable, promised, repliesOf, replyOf, taken, type AnyAnswer } from "./answer.js";
+import {
+  REPLIES, Server, type ClientAttributes, type Command, type Handshake, type Output, type Question, type Reply, type Settings, type Wait, type XClient,
+} from "../protocol/index.js";
+import { isSettings, isThenable, repliesOf, replyOf, taken, type AnyAnswer } from "./answer.js";
 import type { Eventually } from "./eventually.js";
 import { spokenFor } from "./forwarders.js";
 import type { Identity } from "./sasl/mechanism.js";
@@ -62,7 +64,8 @@ export class Connection {
     this.#wire = wire;
     this.#options = options;
     const { peer } = wire;
-    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined, ...(options.permitted !== undefined && { permitted: options.permitted(peer) }) });
+    const permitted = options.permitted && { permitted: options.permitted(peer) };
+    this.#engine = new Server(options.settings, { secure: tls !== undefined, bindable: tls?.binding !== undefined, ...permitted });
     this.#peer = peer;
     this.#tls = tls;
     this.#session = this.#sessionWith(peer);
@@ -201,12 +204,7 @@ export class Connection {
 
   #ask(question: Question): void {
     if (this.#session.leniency !== undefined && "leniencies" in question) this.#tellLeniencies(question);
-    let answer: AnyAnswer | Promise<AnyAnswer>;
-    try {
-      answer = promised(this.#call(question));
-    } catch (error) {
-      answer = this.#failed(question.type, error);
-    }
+    const answer = this.#guard(question.type, () => this.#call(question));
     if (!(answer instanceof Promise)) {
       if (this.#slots.length === 0) return this.#reply(question, answer);
       this.#slots.push({ question, answer, settled: true });
@@ -275,12 +273,7 @@ export class Connection {
   }
 
   #body(chunk: Uint8Array): boolean {
-    let answer: Answer | Promise<Answer>;
-    try {
-      answer = promised(this.#session.body?.(chunk));
-    } catch (error) {
-      answer = this.#failed("body", error);
-    }
+    const answer = this.#guard("body", () => this.#session.body?.(chunk));
     if (!(answer instanceof Promise)) {
       this.#mayRefuse(answer);
       return true;
@@ -333,6 +326,16 @@ export class Connection {
 
   #trace(from: "client" | "server", octets: Uint8Array): void {
     if (this.#options.trace !== undefined) this.#tell("trace", () => this.#options.trace?.(this.#wire.peer, from, octets));
+  }
+
+  /** A hook that answers: at once, or by a true promise. */
+  #guard<A extends AnyAnswer>(what: string, hook: () => Eventually<A>): A | Reply | Promise<A> {
+    try {
+      const answer = hook();
+      return isThenable(answer) ? Promise.resolve(answer) : answer;
+    } catch (error) {
+      return this.#failed(what, error);
+    }
   }
 
   /** The operator learns what happened; the peer only that something did. */

@@ -88,7 +88,8 @@ export function attach(wire: SocketWire): void {
   socket.on("data", onData).on("drain", onDrain).on("end", onEnd).on("close", onClose);
 }
 
-export function detach({ socket }: SocketWire): void {
+/** What comes of a socket from here on is somebody else's: a handshake's. */
+export function detach(socket: Socket): void {
   for (const event of ["data", "drain", "end", "close"]) socket.removeAllListeners(event);
 }
 

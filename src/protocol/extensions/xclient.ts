@@ -22,7 +22,6 @@ export const XCLIENT: Extension = forwarding("XCLIENT", {
   DESTPORT: orUnavailable(portAttribute),
 }, {
   ok: () => NOBODY,
-  agree: (terms) => void Object.assign(terms, { hello: undefined, authenticated: false, forwarded: undefined }),
   endsGroup: true,
   in: { hello: { 2: "connect" }, ready: { 2: "connect" } },
 } satisfies Row<XClient>);
