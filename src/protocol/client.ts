@@ -6,7 +6,7 @@ import { encoder, endOfData, stuff, type Encoder } from "./data.js";
 import type { ClientOptions, Row, Settings, Terms } from "./extension.js";
 import { agreed, CLIENT_EXTENSIONS, NO_OFFERS, offersOf, settings, type Offers } from "./grammar.js";
 import { Input } from "./input.js";
-import { Turns, type Said } from "./outgoing.js";
+import { Turns } from "./outgoing.js";
 import { ReplyReader, severityOf, type Reply } from "./reply.js";
 import { Conversation, inTransaction, type State } from "./state.js";
 import type { ClientQuestion, ClientStep, EndOfData, Loss, Output, Wait } from "./step.js";
@@ -89,7 +89,7 @@ export class Client {
     if (this.state === "closed") return;
     if (!this.mayFollow) throw new Error(`${this.#handshake ? "the handshake" : `the reply to ${this.#conversation.newest!.type}`} has to come first`);
     const text = writeCommand(command, this.#terms);
-    this.#say([command], { text, secret: command.type === "AUTH" || command.type === "response" });
+    this.#say([command], text, undefined, command.type === "AUTH" || command.type === "response");
     if (command.type === "MAIL") this.#terms.transaction = newTransaction(command);
   }
 
@@ -124,12 +124,12 @@ export class Client {
     if (this.state === "closed") return;
     const bdat: Bdat = { type: "BDAT", octets: octets.length, last };
     const text = writeCommand(bdat, this.#terms);
-    this.#say(last ? this.#endOfData() : [bdat], { text, octets });
+    this.#say(last ? this.#endOfData() : [bdat], text, octets);
   }
 
-  #say(questions: readonly ClientQuestion[], what: Omit<Said, "questions">): void {
+  #say(questions: readonly ClientQuestion[], text: string, octets?: Uint8Array, secret = false): void {
     for (const question of questions) this.#conversation.ask(question);
-    this.#unsent.push({ ...what, questions: questions.length });
+    this.#unsent.push({ text, octets, questions: questions.length, secret });
     if (this.owed === questions.length) this.#wait = undefined;
   }
 
@@ -196,8 +196,8 @@ export class Client {
     this.#block = undefined;
     if (octets !== undefined && octets.length > 0) return { type: "output", octets };
     const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1; // RFC 2920 §3.1
-    const { output, chunk } = this.#unsent.take(most - this.#sent);
-    this.#block = chunk; // goes out next
+    const output = this.#unsent.take(most - this.#sent);
+    this.#block = this.#unsent.takeChunk(); // goes out next
     return output;
   }
 
@@ -213,7 +213,7 @@ export class Client {
     if (found === "dry") return this.#input.release(), NEED_INPUT;
     if (found !== "line") return this.#lose({ why: found === "bare" ? "malformed reply" : "reply too long" });
     const { line, lineFrom, lineTo } = this.#input;
-    const taken = this.#reader.take(line.subarray(lineFrom, lineTo - "\r\n".length), this.#showsEnhanced());
+    const taken = this.#reader.take(line, lineFrom, lineTo, this.#showsEnhanced());
     this.#input.dropLine();
     if (taken === "more") return undefined;
     return taken === "malformed" ? this.#lose({ why: "malformed reply" }) : this.#answered(taken);

@@ -8,9 +8,11 @@ import type { Output } from "./step.js";
 class TextOutput implements Output {
   readonly type = "output";
   readonly text: string;
+  declare readonly secret?: true;
 
-  constructor(text: string) {
+  constructor(text: string, secret = false) {
     this.text = text;
+    if (secret) this.secret = true;
   }
 
   get octets(): Uint8Array {
@@ -57,16 +59,17 @@ export class Outgoing {
 /** A command, with a chunk behind it. */
 export interface Said {
   readonly text: string;
-  readonly octets?: Uint8Array;
+  readonly octets: Uint8Array | undefined;
   /** How many replies it has. */
   readonly questions: number;
   /** There are credentials in it. */
-  readonly secret?: boolean;
+  readonly secret: boolean;
 }
 
 export class Turns {
   #waiting: Said[] = [];
   #questions = 0;
+  #chunk: Uint8Array | undefined;
 
   /** How many replies those will have that wait. */
   get questions(): number {
@@ -78,20 +81,34 @@ export class Turns {
     this.#questions += said.questions;
   }
 
-  /** Commands for one write, at most so many, and up to the first that has a chunk: that is to follow. */
-  take(most: number): { readonly output?: Output; readonly chunk?: Uint8Array | undefined } {
-    const room = this.#waiting.slice(0, Math.max(0, most));
-    const chunk = room.findIndex(({ octets }) => octets !== undefined);
-    const turn = this.#waiting.splice(0, chunk < 0 ? room.length : chunk + 1);
-    if (turn.length === 0) return {};
-    for (const { questions } of turn) this.#questions -= questions;
-    const octets = octetsOf(turn.map(({ text }) => text).join(""));
-    const secret = turn.some((each) => each.secret === true);
-    return { output: secret ? { type: "output", octets, secret } : { type: "output", octets }, chunk: turn.at(-1)!.octets };
+  /** Commands for one write, at most so many, and up to the first that has a chunk: takeChunk() gives what is to follow. */
+  take(most: number): Output | undefined {
+    const room = Math.min(most, this.#waiting.length);
+    if (room <= 0) return undefined;
+    let taken = 0;
+    let text = "";
+    let secret = false;
+    while (taken < room && this.#chunk === undefined) {
+      const said = this.#waiting[taken]!;
+      taken += 1;
+      text += said.text;
+      secret ||= said.secret;
+      this.#questions -= said.questions;
+      this.#chunk = said.octets;
+    }
+    if (taken === this.#waiting.length) this.#waiting.length = 0; // nearly always
+    else this.#waiting.splice(0, taken);
+    return new TextOutput(text, secret);
+  }
+
+  takeChunk(): Uint8Array | undefined {
+    const chunk = this.#chunk;
+    this.#chunk = undefined;
+    return chunk;
   }
 
   drop(): void {
-    this.#waiting = [];
+    this.#waiting.length = 0;
     this.#questions = 0;
   }
 }

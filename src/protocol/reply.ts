@@ -1,6 +1,6 @@
 // Replies as values (RFC 5321 §4.2): a code, an enhanced code (RFC 3463), lines of text, and the clause it rests on.
 
-import { octetLength, QUESTION_MARK, utf8Of } from "./bytes.js";
+import { CR, HYPHEN, octetLength, QUESTION_MARK, SP, textOf, utf8Of } from "./bytes.js";
 import { LIMITS } from "./limits.js";
 
 export interface Reply {
@@ -30,12 +30,13 @@ export function parseReply(text: string): Reply {
   const digits = /^[2-5][0-5]\d(?=[ -]|$)/.exec(text)?.[0];
   if (digits === undefined) throw new RangeError("a reply begins with three digits (RFC 5321 §4.2)");
   const lines = text.split(/\r?\n/).map((line) => (line.startsWith(digits) && /^(?:[ -]|$)/.test(line.slice(3)) ? line.slice(4) : line));
-  return reply(Number(digits), ...enhancedApart(digits, lines));
+  const enhanced = enhancedOf(Number(digits), lines[0]!);
+  return reply(Number(digits), enhanced, without(enhanced, lines));
 }
 
 /** Reads replies line by line, as they come from a server (§4.2). */
 export class ReplyReader {
-  #digits = "";
+  #code = 0;
   #lines: string[] = [];
   #octets = 0;
 
@@ -50,41 +51,57 @@ export class ReplyReader {
   }
 
   /**
-   * Takes one line, without its CRLF. Gives the reply that ends with it, "more" where there is more to come, "malformed" where it
-   * is no line of a reply. `enhanced`: enhanced codes are agreed on, and are taken out of the texts (RFC 2034 §4).
+   * Takes the line [from, to), CRLF included. Gives the reply that ends with it, "more" where there is more to come, "malformed" where
+   * it is no line of a reply. `enhanced`: enhanced codes are agreed on, and are taken out of the texts (RFC 2034 §4).
    */
-  take(line: Uint8Array, enhanced: boolean): Reply | "more" | "malformed" {
-    const [, digits, separator, text = ""] = REPLY_LINE.exec(textOf(line)) ?? [];
-    if (digits === undefined || (this.begun && digits !== this.#digits)) return "malformed";
-    this.#digits = digits;
+  take(octets: Uint8Array, from: number, to: number, enhanced: boolean): Reply | "more" | "malformed" {
+    const code = codeAt(octets, from);
+    const separator = octets[from + "250".length]!;
+    const text = separator === SP || separator === HYPHEN ? textstring(octets, from + "250 ".length, to - "\r\n".length) : separator === CR ? "" : undefined;
+    if (code === undefined || text === undefined || (this.begun && code !== this.#code)) return "malformed";
+    this.#code = code;
     this.#lines.push(text);
-    this.#octets += line.length + "\r\n".length;
-    if (separator === "-") return "more";
+    this.#octets += to - from;
+    if (separator === HYPHEN) return "more";
     const lines = this.#lines;
     this.#lines = [];
     this.#octets = 0;
-    return reply(understood(digits), ...(enhanced ? enhancedApart(digits, lines) : (["", lines] as const)));
+    const shown = enhanced ? enhancedOf(code, lines[0]!) : "";
+    return { code: understood(code), enhanced: shown, lines: without(shown, lines), clause: "" };
   }
 }
 
-/** Reply-code [ ("-" / SP) textstring ], textstring = 1*(%d09 / %d32-126); and beyond ASCII where that was agreed on, or is old habit. */
-const REPLY_LINE = /^([2-5]\d\d)(?:([ -])([^\x00-\x08\x0a-\x1f\x7f-\x9f]*))?$/;
-
-/** Of a code outside the grammar ("571") the first digit counts, as always (§4.2.1). */
-function understood(digits: string): number {
-  return digits[1]! <= "5" ? Number(digits) : Number(`${digits[0]}50`);
+/** Reply-code = %x32-35 2DIGIT — undefined where there is none. What is no octet of the line is no digit. */
+function codeAt(octets: Uint8Array, at: number): number | undefined {
+  const [severity, category, detail] = [octets[at]! - 0x30, octets[at + 1]! - 0x30, octets[at + 2]! - 0x30];
+  const digits = severity >= 2 && severity <= 5 && category >= 0 && category <= 9 && detail >= 0 && detail <= 9;
+  return digits ? severity * 100 + category * 10 + detail : undefined;
 }
 
-/** Octets that are no UTF-8 become "?": there is no telling what they mean. */
-function textOf(octets: Uint8Array): string {
-  return utf8Of(octets) ?? utf8Of(octets.map((octet) => (octet < 0x80 ? octet : QUESTION_MARK)))!;
+/** Of a code outside the grammar (571) the first digit counts, as always (§4.2.1). */
+function understood(code: number): number {
+  const severity = Math.trunc(code / 100);
+  return code < severity * 100 + 60 ? code : severity * 100 + 50;
 }
 
-/** The enhanced code of a reply's first line, and its texts without it. */
-function enhancedApart(digits: string, lines: readonly string[]): readonly [enhanced: string, lines: readonly string[]] {
-  const first = lines[0]!.split(" ", 1)[0]!;
-  if (!isEnhanced(first) || first[0] !== digits[0]) return ["", lines];
-  return [first, lines.map((line) => withoutPrefix(line, first))];
+/** textstring = 1*(%d09 / %d32-126); and beyond ASCII where that was agreed on, or is old habit. Undefined where it is none. */
+function textstring(octets: Uint8Array, from: number, to: number): string | undefined {
+  const text = to - from <= LIMITS.replyLineOctets ? textOf(octets, from, to) : utf8Of(octets.subarray(from, to));
+  const known = text ?? utf8Of(octets.subarray(from, to).map((octet) => (octet < 0x80 ? octet : QUESTION_MARK)))!; // no UTF-8: there is no telling what it means
+  return TEXTSTRING.test(known) ? known : undefined;
+}
+
+const TEXTSTRING = /^[^\x00-\x08\x0a-\x1f\x7f-\x9f]*$/;
+
+/** The enhanced code that a reply's first line begins with; empty where there is none, or one of another kind than the reply (RFC 2034 §4). */
+function enhancedOf(code: number, line: string): string {
+  const found = /^[245]\.\d{1,3}\.\d{1,3}(?= |$)/.exec(line)?.[0] ?? "";
+  return Number(found[0]) === Math.trunc(code / 100) ? found : "";
+}
+
+/** Texts without the enhanced code. */
+function without(enhanced: string, lines: readonly string[]): readonly string[] {
+  return enhanced === "" ? lines : lines.map((line) => (line === enhanced || line.startsWith(`${enhanced} `) ? line.slice(enhanced.length).trimStart() : line));
 }
 
 export interface ReplyFormat {
@@ -129,10 +146,6 @@ export function isReply(value: object): value is Reply {
 
 function isEnhanced(text: string): boolean {
   return /^[245]\.\d{1,3}\.\d{1,3}$/.test(text);
-}
-
-function withoutPrefix(line: string, enhanced: string): string {
-  return line.split(" ", 1)[0] === enhanced ? line.slice(enhanced.length).trimStart() : line;
 }
 
 function printable(text: string, utf8: boolean): string {

@@ -1,11 +1,14 @@
 // Commands as octets: what a row writes, and what makes sure that the other end reads the same (RFC 5321 §4.1.1).
 
-import { octetsOf } from "./bytes.js";
-import type { Bdat, Mail, Request } from "./command.js";
+import { octetsOf, SP } from "./bytes.js";
+import type { Bdat, Request } from "./command.js";
 import type { Grammar, Terms } from "./extension.js";
+import { LIMITS } from "./limits.js";
 import { isReply } from "./reply.js";
 import { Scan } from "./scan.js";
 import { verb } from "./verb.js";
+
+const DEL = 0x7f;
 
 /** Writes a command as the other end reads it, without CRLF. Throws RangeError for a verb that the grammar does not have. */
 export function formatCommand(command: Request | Bdat, grammar: Grammar): string {
@@ -20,22 +23,48 @@ export function formatCommand(command: Request | Bdat, grammar: Grammar): string
  */
 export function writeCommand(command: Request | Bdat, terms: Terms): string {
   const { grammar, limits } = terms;
-  const { leniencies: _, forwarded: __, ...said } = command as Mail; // what the line does not have
-  const text = formatCommand(command, grammar);
-  if (/[\x00-\x1f\x7f]/.test(text)) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
-  const line = octetsOf(`${text}\r\n`);
-  if (line.length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
-  const scan = new Scan(line, 0, terms.leniencies);
+  const line = `${formatCommand(command, grammar)}\r\n`;
+  const length = put(line);
+  if (length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
+  const scan = new Scan(written, 0, terms.leniencies);
   if (command.type !== "response") verb(scan);
   const read = grammar.rows.get(command.type)!.parse?.(scan, terms) ?? command;
   if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
-  if (!same(read, said)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);
-  return `${text}\r\n`;
+  if (!same(read, command, UNWRITTEN)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);
+  return line;
 }
 
-/** Whether two plain values are equal. */
-function same(one: unknown, other: unknown): boolean {
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return one === other;
-  const entries = Object.entries(one);
-  return entries.length === Object.keys(other).length && entries.every(([name, value]) => same(value, (other as Record<string, unknown>)[name]));
+/** What a command has, and its line has not. */
+const UNWRITTEN: ReadonlySet<string> = new Set(["leniencies", "forwarded"]);
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** The line that is read back. One for all: octets of its own would cost each command as much as all the rest of its writing. */
+let written: Uint8Array = new Uint8Array(LIMITS.commandLineOctets);
+
+/** Puts a line there, and gives its length in octets. */
+function put(line: string): number {
+  if (written.length < line.length) written = new Uint8Array(line.length);
+  let ascii = true;
+  for (let at = 0; at < line.length; at++) {
+    const code = line.charCodeAt(at);
+    if ((code < SP && at < line.length - "\r\n".length) || code === DEL) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
+    if (code > DEL) ascii = false;
+    written[at] = code;
+  }
+  return ascii ? line.length : (written = octetsOf(line)).length;
 }
+
+/** Whether two plain values are equal; but for what is passed over in both. */
+function same(one: unknown, other: unknown, passedOver = NOTHING): boolean {
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return one === other;
+  let more = 0;
+  for (const name in other) if (!passedOver.has(name)) more += 1;
+  for (const name in one) {
+    if (passedOver.has(name)) continue;
+    if (!same((one as Fields)[name], (other as Fields)[name])) return false;
+    more -= 1;
+  }
+  return more === 0;
+}
+
+interface Fields { readonly [name: string]: unknown }
