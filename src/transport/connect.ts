@@ -2,8 +2,8 @@
 // rejects: where the next hop cannot be had, the answer is a reply that says why.
 
 import {
-  CLIENT_EXTENSIONS, parseServerLimits, SERVER_LIMITS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers, type Preset,
-  type Reply,
+  CLIENT_EXTENSIONS, LIMITS, parseServerLimits, SERVER_LIMITS, XFORWARD, xforwards, type Extension, type Leniency, type Limits, type Mail, type Offers,
+  type Plain, type Preset, type Reply,
 } from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
 import { announcementOf } from "./announced.js";
@@ -13,7 +13,7 @@ import { Link, type LinkOptions } from "./link.js";
 import { isExchange, targetsOf, type NextHop, type Resolver, type Target } from "./next-hop.js";
 import type { Peer } from "./strategy.js";
 import type { TlsOptions } from "./tls.js";
-import { fitting, notOffered, Transaction } from "./transaction.js";
+import { notOffered, Transaction, unknownTo, without } from "./transaction.js";
 import { forNow, trouble, TROUBLES } from "./trouble.js";
 import { visible } from "./visible.js";
 
@@ -59,14 +59,33 @@ const OFFERS_VALID_MS = 60_000;
 /** "Must issue STARTTLS first", "Authentication required" (RFC 3207 §4, RFC 4954 §6): it is not the mail that is refused. */
 const NOT_TO_US = 530;
 
+const RSET: Plain = { type: "RSET" };
+
+/** Of the shortest time that is waited for anything, so much may it be longer; and in milliseconds. */
+const TICK = { share: 0.1, least: 10, most: 1_000 };
+
+/** A connection that is ready for mail, and what is known of its other end. */
+interface Way {
+  readonly link: Link;
+  /** Parameters that it does not know, and that are left out. */
+  readonly omitted: { readonly mail: ReadonlySet<string>; readonly rcpt: ReadonlySet<string> };
+  /** How many transactions it takes (RFC 9422 §4.1). */
+  readonly most: number;
+  /** While it is idle: when it is let go. */
+  idleUntil: number;
+}
+
 export class Upstream {
   readonly #nextHops: readonly NextHop[];
   readonly #options: UpstreamOptions & typeof DEFAULTS;
   readonly #known: readonly Extension[];
-  /** Idle connections, those used last at the end, and when they are let go. */
-  readonly #idle = new Map<Link, NodeJS.Timeout>();
+  /** Idle connections, those used last at the end. */
+  #idle: Way[] = [];
   /** Connections that there are, idle or not. */
-  #links = 0;
+  readonly #links = new Set<Link>();
+  /** While there are connections. */
+  #clock: NodeJS.Timeout | undefined;
+  readonly #tickMs: number;
   #offers: Offers | undefined;
   #offersValidUntil = 0;
   #askingForOffers: Promise<Offers | undefined> | undefined;
@@ -82,6 +101,7 @@ export class Upstream {
     }
     const known = [...CLIENT_EXTENSIONS, ...(options.xforward === true ? [XFORWARD] : []), ...(options.extensions ?? [])];
     this.#known = [...new Map(known.map((each) => [each.keyword, each])).values()]; // one of the application's own takes the place of ours
+    this.#tickMs = tickMs(this.#options);
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */
@@ -92,12 +112,13 @@ export class Upstream {
   }
 
   /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. `client`: on whose behalf, where the next hop is told (`proxyProtocol`). */
-  begin(mail: Mail, stop?: Signal, client?: Peer): Promise<Transaction> {
-    return inTime(this.#options.beginMs, new Transaction(TROUBLES.notReached), async (givenUp) => {
-      const idle = this.#takeIdle();
-      const again = idle && (await this.#beginAgain(idle, mail, givenUp));
-      return again ?? this.#beginAfresh(mail, givenUp, client);
-    }, stop === undefined ? [this.#closing] : [stop, this.#closing]);
+  async begin(mail: Mail, stop?: Signal, client?: Peer): Promise<Transaction> {
+    const stops = stop === undefined ? [this.#closing] : [stop, this.#closing];
+    if (stops.some(({ aborted }) => aborted)) return new Transaction(TROUBLES.notReached);
+    const until = performance.now() + this.#options.beginMs;
+    const idle = this.#idle.pop();
+    const again = idle && (await this.#beginAgain(idle, mail, until, stops));
+    return again ?? inTime(until - performance.now(), new Transaction(TROUBLES.notReached), (givenUp) => this.#beginAfresh(mail, givenUp, client), stops);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
@@ -110,54 +131,62 @@ export class Upstream {
   /** Says QUIT on all idle connections, and begins nothing any more. Transactions that are open go on. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#idle.keys()].map((link) => this.#letGo(link)));
+    await Promise.all(this.#idle.splice(0).map((way) => this.#letGo(way)));
   }
 
   #askForOffers(): Promise<Offers | undefined> {
     return inTime(this.#options.beginMs, undefined, async (givenUp) => {
-      const link = await this.#connect(givenUp);
-      if (!(link instanceof Link)) return undefined;
-      this.#keep(link);
+      const way = await this.#connect(givenUp);
+      if (isReply(way)) return undefined;
+      this.#keep(way);
       return this.#offers;
     }, [this.#closing]);
   }
 
   /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
-  async #beginAgain(link: Link, mail: Mail, givenUp: Signal): Promise<Transaction | undefined> {
-    givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
-    const reset = link.ask({ type: "RSET" });
-    const given = await this.#mail(link, mail);
-    if (link.lost === undefined && (await reset).code < 300) return this.#opened(link, given);
+  async #beginAgain(way: Way, mail: Mail, until: number, stops: readonly Signal[]): Promise<Transaction | undefined> {
+    const { link } = way;
+    const giveUp = (): void => link.destroy(TROUBLES.notReached);
+    for (const stop of stops) stop.addEventListener("abort", giveUp);
+    link.idle(false);
+    link.deadline = until;
+    const reset = link.ask(RSET);
+    const given = await this.#mail(way, mail);
+    const alive = (await reset).code < 300 && link.lost === undefined;
+    link.deadline = Infinity;
+    for (const stop of stops) stop.removeEventListener("abort", giveUp);
+    if (alive) return this.#opened(way, given);
     void link.quit();
-    return undefined;
+    return link.lost === TROUBLES.notReached ? new Transaction(link.lost) : undefined;
   }
 
   async #beginAfresh(mail: Mail, givenUp: Signal, client?: Peer): Promise<Transaction> {
-    const link = await this.#connect(givenUp, client);
-    return link instanceof Link ? this.#opened(link, await this.#mail(link, mail)) : new Transaction(link);
+    const way = await this.#connect(givenUp, client);
+    return isReply(way) ? new Transaction(way) : this.#opened(way, await this.#mail(way, mail));
   }
 
-  async #mail(link: Link, mail: Mail): Promise<Reply> {
+  #mail({ link, omitted }: Way, mail: Mail): Promise<Reply> {
     link.transactions += 1;
     const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
       if (offered !== undefined) for (const told of xforwards(mail.forwarded ?? {}, offered)) void link.ask(told); // a refusal costs a line in a log
-      return await link.ask(fitting(mail, "mail", this.#known, link.offers));
+      return link.ask(without(mail, omitted.mail));
     } catch (error) {
-      return notOffered(error);
+      return Promise.resolve(notOffered(error));
     }
   }
 
-  #opened(link: Link, said: Reply): Transaction {
+  #opened(way: Way, said: Reply): Transaction {
+    const { link, omitted } = way;
     const given = said.code === NOT_TO_US ? forNow(said) : said;
     if (given !== said) this.#report(link.target.address, given);
-    const transaction = new Transaction(given, { link, known: this.#known, done: () => this.#keep(link) });
+    const transaction = new Transaction(given, { link, omitted: omitted.rcpt, done: () => this.#keep(way) });
     if (given.code >= 300) transaction.abort();
     return transaction;
   }
 
   /** Goes through the next hops, and through the addresses of each, until one is ready to take mail. */
-  async #connect(givenUp: Signal, client?: Peer): Promise<Link | Reply> {
+  async #connect(givenUp: Signal, client?: Peer): Promise<Way | Reply> {
     let failure: Reply = TROUBLES.noNextHop;
     for (const hop of this.#nextHops) {
       const targets = await targetsOf(hop, { ...this.#options, stop: givenUp });
@@ -167,22 +196,23 @@ export class Upstream {
       }
       for (const target of targets) {
         if (givenUp.aborted) return TROUBLES.notReached;
-        const link = await this.#introduced(target, givenUp, client);
-        if (link instanceof Link) return link;
-        this.#report(target.address, (failure = link));
+        const way = await this.#introduced(target, givenUp, client);
+        if (!isReply(way)) return way;
+        this.#report(target.address, (failure = way));
       }
     }
     return failure;
   }
 
   /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
-  async #introduced(target: Target, givenUp: Signal, client?: Peer): Promise<Link | Reply> {
+  async #introduced(target: Target, givenUp: Signal, client?: Peer): Promise<Way | Reply> {
     const { implicitTls = false, lmtp = false, tls = {}, limits = {}, leniencies = [], proxyProtocol, connectMs, introduceMs, most, trace } = this.#options;
-    if (this.#links >= most) return TROUBLES.tooMany;
-    this.#links += 1;
+    if (this.#links.size >= most) return TROUBLES.tooMany;
     const announcement = proxyProtocol && announcementOf(proxyProtocol, client);
     const speaks = { extensions: this.#known, limits, lmtp, leniencies };
-    const link = new Link(target, { announcement, client: speaks, implicitTls, tls, connectMs, trace, over: () => (this.#links -= 1) });
+    const link = new Link(target, { announcement, client: speaks, implicitTls, tls, connectMs, trace, over: (lost) => this.#over(lost) });
+    this.#links.add(link);
+    this.#clock ??= setInterval(() => this.#tick(), this.#tickMs).unref(); // a connection that is waited for keeps the program alive itself
     givenUp.addEventListener("abort", () => link.destroy(TROUBLES.notReached));
     const refusal = await inTime(introduceMs, TROUBLES.noAnswer, () => introduce(link, this.#options), [givenUp]).catch(unwritable);
     if (refusal !== undefined) {
@@ -192,7 +222,9 @@ export class Upstream {
     }
     this.#offers = link.offers ?? new Map();
     this.#offersValidUntil = performance.now() + OFFERS_VALID_MS;
-    return link;
+    const omitted = { mail: unknownTo(link.offers, "mail", this.#known), rcpt: unknownTo(link.offers, "rcpt", this.#known) };
+    const { MAILMAX = Infinity } = parseServerLimits(link.offers?.get(SERVER_LIMITS.keyword) ?? "");
+    return { link, omitted, most: MAILMAX, idleUntil: 0 };
   }
 
   #report(where: Address, { code, lines }: Reply): void {
@@ -204,33 +236,45 @@ export class Upstream {
   }
 
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
-  #keep(link: Link): void {
+  #keep(way: Way): void {
+    const { link, most } = way;
     const { keep, keepMs, proxyProtocol } = this.#options;
-    const { MAILMAX = Infinity } = parseServerLimits(link.offers?.get(SERVER_LIMITS.keyword) ?? "");
-    const spent = proxyProtocol !== undefined || link.transactions >= MAILMAX; // RFC 9422 §4.1
-    if (spent || !link.free || this.#closing.aborted || this.#idle.size >= keep) return void link.quit();
-    link.onLost = () => this.#forget(link);
+    const spent = proxyProtocol !== undefined || link.transactions >= most;
+    if (spent || !link.free || this.#closing.aborted || this.#idle.length >= keep) return void link.quit();
     link.idle(true);
-    this.#idle.set(link, setTimeout(() => void this.#letGo(link), keepMs).unref());
+    way.idleUntil = performance.now() + keepMs;
+    this.#idle.push(way);
   }
 
-  #takeIdle(): Link | undefined {
-    const link = [...this.#idle.keys()].at(-1);
-    if (link !== undefined) this.#forget(link);
-    return link;
+  #over(lost: Link): void {
+    this.#links.delete(lost);
+    this.#idle = this.#idle.filter(({ link }) => link !== lost);
+    if (this.#links.size > 0) return;
+    clearInterval(this.#clock);
+    this.#clock = undefined;
   }
 
-  #letGo(link: Link): Promise<void> {
-    this.#forget(link);
+  #tick(): void {
+    const nowMs = performance.now();
+    for (const link of this.#links) link.tick(nowMs);
+    while (this.#idle.length > 0 && this.#idle[0]!.idleUntil <= nowMs) void this.#letGo(this.#idle.shift()!);
+  }
+
+  #letGo({ link }: Way): Promise<void> {
+    link.idle(false);
     return link.quit();
   }
+}
 
-  #forget(link: Link): void {
-    clearTimeout(this.#idle.get(link));
-    this.#idle.delete(link);
-    link.onLost = () => {};
-    link.idle(false);
-  }
+/** How often the times of all connections are looked at. */
+function tickMs({ limits, connectMs, keepMs, beginMs }: UpstreamOptions & typeof DEFAULTS): number {
+  const { replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs } = { ...LIMITS, ...limits };
+  const shortest = Math.min(replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs, connectMs, keepMs, beginMs);
+  return Math.max(TICK.least, Math.min(TICK.most, shortest * TICK.share));
+}
+
+function isReply(found: Way | Reply): found is Reply {
+  return "code" in found;
 }
 
 /** What we are called, or how we prove it, cannot be written as a command. */

@@ -22,7 +22,7 @@ export interface LinkOptions {
   /** For the connection, and for a handshake. */
   readonly connectMs: number;
   /** Called once, when the connection is over. */
-  readonly over?: () => void;
+  readonly over: (link: Link) => void;
   /** Sees all octets of SMTP; credentials are left out. */
   readonly trace?: ((target: Target, from: "client" | "server", octets: Uint8Array) => void) | undefined;
 }
@@ -31,6 +31,11 @@ export interface LinkOptions {
 export type Finals = readonly [Reply, ...Reply[]];
 
 type Settle = (reply: Reply) => void;
+
+/** Replies are short, and what is read here has been looked at before the next is: all connections read into the same octets. */
+const READ = Buffer.allocUnsafeSlow(4_096);
+/** Fewer octets, said in one turn in several pieces, are put together: to copy them costs less than to hand over each. */
+const TOGETHER_OCTETS = 8_192;
 
 const SECURED = reply(220, "2.0.0", "Secured", "RFC 3207 §4");
 const CREDENTIALS = Buffer.from("(credentials)\r\n");
@@ -43,8 +48,8 @@ export class Link {
   readonly greeting: Promise<Reply>;
   /** How many transactions were begun on it. */
   transactions = 0;
-  /** Called once, when the session is over. */
-  onLost: () => void = () => {};
+  /** When whoever waits for it gives it up, on the clock of tick(). */
+  deadline = Infinity;
   readonly #options: LinkOptions;
   readonly #client: Client;
   #socket: Socket;
@@ -54,12 +59,17 @@ export class Link {
   #onDrained: (() => void) | undefined;
   #onSecured: Settle | undefined;
   #lost: Reply | undefined;
+  /** What is said in this turn; it leaves behind it. */
+  #said: (string | Uint8Array)[] = [];
+  #saidOctets = 0;
   #scheduled = false;
   /** What was said last are credentials. */
   #discreet = false;
-  #timer: NodeJS.Timeout | undefined;
-  /** What the timer is armed for. */
-  #watched: Wait | undefined;
+  /** The wait for the connection, or for a handshake; undefined once it is there. */
+  #connecting: Wait | undefined;
+  /** What was waited for at the last tick, and until when. */
+  #wait: Wait | undefined;
+  #waitEnds = Infinity;
 
   constructor(target: Target, options: LinkOptions) {
     this.target = target;
@@ -67,7 +77,7 @@ export class Link {
     this.#client = new Client(options.client, { secure: options.implicitTls });
     this.greeting = new Promise((resolve) => this.#owed.push(resolve));
     const where = typeof target.address === "string" ? { path: target.address } : { host: target.address[0], port: target.address[1] };
-    this.#socket = connectNet(where);
+    this.#socket = connectNet({ ...where, onread: { buffer: READ, callback: (length) => this.#read(length) } });
     this.#attach("connect", () => {
       if (options.announcement !== undefined) this.#socket.write(options.announcement);
       if (options.implicitTls) this.#handshake(() => {});
@@ -116,6 +126,18 @@ export class Link {
     return new Promise((resolve) => this.#owed.push(resolve));
   }
 
+  /** Call it now and then, with the time in milliseconds of a clock that does not go back: no reply needs a timer of its own. */
+  tick(nowMs: number): void {
+    const wait = this.#waited();
+    if (wait !== this.#wait) this.#waitEnds = nowMs + (wait?.ms ?? Infinity); // no octet of a reply makes its time begin anew
+    this.#wait = wait;
+    if (nowMs >= this.deadline) return this.#over(TROUBLES.notReached);
+    if (nowMs < this.#waitEnds) return;
+    if (this.#connecting !== undefined) return this.#over(TROUBLES.noAnswer);
+    this.#client.timedOut();
+    this.#pump();
+  }
+
   /** STARTTLS, and the handshake behind it. */
   async startTls(): Promise<Reply> {
     const secured = new Promise<Reply>((resolve) => (this.#onSecured = resolve));
@@ -136,11 +158,16 @@ export class Link {
   end(): Promise<Finals> {
     if (this.#lost !== undefined) return Promise.resolve([this.#lost]);
     this.#client.endBody();
-    const replies = Array.from({ length: this.#client.owed }, () => new Promise<Reply>((resolve) => this.#owed.push(resolve)));
+    const { owed } = this.#client;
+    const replies: Reply[] = [];
+    const finals = new Promise<Finals>((resolve) => {
+      const settle = (given: Reply): void => {
+        if (replies.push(given) === owed) resolve(replies as readonly Reply[] as Finals);
+      };
+      for (let nth = 0; nth < owed; nth++) this.#owed.push(settle);
+    });
     this.#pump();
-    const [first, ...others] = replies;
-    if (first === undefined) return Promise.resolve([this.#lost ?? TROUBLES.closed]); // lost before its end could be said
-    return Promise.all([first, ...others]);
+    return owed > 0 ? finals : Promise.resolve([this.#lost ?? TROUBLES.closed]); // lost before its end could be said
   }
 
   /** Says QUIT, and closes when it is answered, whatever the answer (§4.1.1.10). */
@@ -170,10 +197,11 @@ export class Link {
     // In the same tick: an error without a listener is an exception.
     socket.on("error", (error: NodeJS.ErrnoException) => this.#over(connected ? TROUBLES.closed : troubleOf(error, event)));
     socket.setNoDelay(true);
-    this.#arm(this.#options.connectMs, () => this.#over(TROUBLES.noAnswer));
+    this.#connecting = { for: "handshake", ms: this.#options.connectMs };
     socket.once(event, () => {
       connected = true;
-      socket.on("data", (octets: Buffer) => this.#receive(octets));
+      this.#connecting = undefined;
+      if (event === "secureConnect") socket.on("data", (octets: Buffer) => this.#receive(octets));
       socket.on("drain", () => this.#drained());
       then();
     });
@@ -185,6 +213,13 @@ export class Link {
     }
   }
 
+  /** Of a plain socket; a trace may keep what it is shown. */
+  #read(length: number): boolean {
+    const octets = READ.subarray(0, length);
+    this.#receive(this.#options.trace === undefined ? octets : Buffer.from(octets));
+    return true;
+  }
+
   #receive(octets: Uint8Array): void {
     this.#trace("server", this.#discreet ? REPLY_TO_CREDENTIALS : octets);
     this.#client.receive(octets);
@@ -194,17 +229,12 @@ export class Link {
   #drained(): void {
     this.#onDrained?.();
     this.#onDrained = undefined;
-    this.#watch();
   }
 
   /** What is asked in one turn leaves with one write. */
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (!this.#scheduled) process.nextTick(leave, this);
     this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#pump();
-    });
   }
 
   #pump(): void {
@@ -213,14 +243,14 @@ export class Link {
       switch (step.type) {
         case "output":
           this.#discreet = step.secret === true;
-          this.#trace("client", this.#discreet ? CREDENTIALS : step.octets);
-          this.#write(step.octets);
+          if (this.#options.trace !== undefined) this.#trace("client", this.#discreet ? CREDENTIALS : step.octets);
+          this.#say(step.text ?? step.octets);
           break;
         case "reply":
           this.#owed.shift()!(step.reply);
           break;
         case "need-input":
-          return this.#watch();
+          return;
         case "handshake":
           return this.#handshake(() => {
             this.#client.secured();
@@ -233,13 +263,30 @@ export class Link {
   }
 
   /** What is said in one turn leaves as one: a small message with its end, and what stands in front of it. */
-  #write(octets: Uint8Array): void {
-    const socket = this.#socket;
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => socket.uncork());
-    }
-    socket.write(octets);
+  #say(piece: string | Uint8Array): void {
+    this.#said.push(piece);
+    this.#saidOctets += piece.length;
+    if (this.#saidOctets > TOGETHER_OCTETS) this.#write();
+    else this.#schedule();
+  }
+
+  /** The turn is over. */
+  leave(): void {
+    this.#scheduled = false;
+    this.#pump();
+    if (this.#lost === undefined && this.#said.length > 0) this.#write();
+  }
+
+  #write(): void {
+    const said = this.#said;
+    const small = this.#saidOctets <= TOGETHER_OCTETS;
+    this.#said = [];
+    this.#saidOctets = 0;
+    if (said.length === 1) return void this.#socket.write(said[0]!);
+    if (small) return void this.#socket.write(Buffer.concat(said.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece))));
+    this.#socket.cork();
+    for (const piece of said) this.#socket.write(piece);
+    this.#socket.uncork();
   }
 
   #trace(from: "client" | "server", octets: Uint8Array): void {
@@ -250,23 +297,11 @@ export class Link {
     }
   }
 
-  /** Arms the timer for what is waited for: a reply, or room for the next piece of a message. */
-  #watch(): void {
+  /** What is waited for: the connection, a reply, or room for the next piece of a message. */
+  #waited(): Wait | undefined {
+    if (this.#connecting !== undefined) return this.#connecting;
     const { wait } = this.#client;
-    const waits = wait.for === "reply" || (wait.for === "data" && this.#socket.writableNeedDrain);
-    const watched = waits && this.#lost === undefined ? wait : undefined;
-    if (watched === this.#watched) return; // no octet of a reply makes its time begin anew
-    this.#arm(watched?.ms, () => {
-      this.#client.timedOut();
-      this.#pump();
-    });
-    this.#watched = watched;
-  }
-
-  #arm(ms: number | undefined, late: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = ms === undefined ? undefined : setTimeout(late, ms);
-    this.#watched = undefined;
+    return wait.for === "reply" || (wait.for === "data" && this.#socket.writableNeedDrain) ? wait : undefined;
   }
 
   /** What of the plain socket comes from here on belongs to the handshake. */
@@ -290,11 +325,13 @@ export class Link {
   #over(why: Reply): void {
     if (this.#lost !== undefined) return;
     this.#lost = why;
-    clearTimeout(this.#timer);
     this.#client.ended();
     this.#socket.destroy();
     for (const settle of [...this.#owed.splice(0), this.#onDrained, this.#onSecured]) settle?.(why);
-    this.#options.over?.();
-    this.onLost();
+    this.#options.over(this);
   }
+}
+
+function leave(link: Link): void {
+  link.leave();
 }

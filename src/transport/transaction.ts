@@ -1,6 +1,6 @@
 // One mail transaction at the next hop (RFC 5321 §3.3), from the answer to MAIL on.
 
-import type { Extension, Mail, Offers, Rcpt, Reply } from "../protocol/index.js";
+import type { Extension, Mail, Offers, Plain, Rcpt, Reply } from "../protocol/index.js";
 import type { Finals, Link } from "./link.js";
 import type { Eventually } from "./eventually.js";
 import { trouble, TROUBLES } from "./trouble.js";
@@ -8,11 +8,13 @@ import { trouble, TROUBLES } from "./trouble.js";
 /** Where the transaction is open. */
 export interface Open {
   readonly link: Link;
-  /** The extensions that both ends might know. */
-  readonly known: readonly Extension[];
+  /** Parameters of RCPT that are left out. */
+  readonly omitted: ReadonlySet<string>;
   /** Called when the connection is free again. */
   readonly done: () => void;
 }
+
+const DATA: Plain = { type: "DATA" };
 
 /** A mail transaction, wherever it leads: here to one next hop, elsewhere to several. */
 export type Passage = Pick<Transaction, "reply" | "rcpt" | "data" | "body" | "end" | "abort">;
@@ -38,16 +40,16 @@ export class Transaction {
 
   rcpt(command: Rcpt): Promise<Reply> {
     if (this.#open === undefined) return Promise.resolve(this.#why());
-    const { link, known } = this.#open;
+    const { link, omitted } = this.#open;
     try {
-      return link.ask(fitting(command, "rcpt", known, link.offers));
+      return link.ask(without(command, omitted));
     } catch (error) {
       return Promise.resolve(notOffered(error));
     }
   }
 
   data(): Promise<Reply> {
-    return this.#open?.link.ask({ type: "DATA" }) ?? Promise.resolve(this.#why());
+    return this.#open?.link.ask(DATA) ?? Promise.resolve(this.#why());
   }
 
   /** A piece of the message. A reply: it is lost, and why. A promise: wait for it before the next piece. */
@@ -81,11 +83,16 @@ export class Transaction {
   }
 }
 
-/** A parameter that concerns one hop alone, as SIZE does, is left out where the hop does not know it; what is promised for the whole way stays. */
-export function fitting<C extends Mail | Rcpt>(command: C, which: "mail" | "rcpt", known: readonly Extension[], offers: Offers | undefined): C {
-  const concernsOneHop = (keyword: string): Extension[] => known.filter((each) => each[which]?.[keyword] !== undefined && each.endToEnd !== true);
-  const stays = (keyword: string): boolean => concernsOneHop(keyword).every((each) => offers?.has(each.keyword) === true);
-  return { ...command, parameters: Object.fromEntries(Object.entries(command.parameters).filter(([keyword]) => stays(keyword))) };
+/** Parameters that concern one hop alone, as SIZE does, and that this hop does not know: what is promised for the whole way stays. */
+export function unknownTo(offers: Offers | undefined, which: "mail" | "rcpt", known: readonly Extension[]): ReadonlySet<string> {
+  return new Set(known.filter((each) => each.endToEnd !== true && offers?.has(each.keyword) !== true).flatMap((each) => Object.keys(each[which] ?? {})));
+}
+
+/** The command without these parameters. */
+export function without<C extends Mail | Rcpt>(command: C, omitted: ReadonlySet<string>): C {
+  const given = Object.keys(command.parameters);
+  if (!given.some((keyword) => omitted.has(keyword))) return command;
+  return { ...command, parameters: Object.fromEntries(Object.entries(command.parameters).filter(([keyword]) => !omitted.has(keyword))) };
 }
 
 /** What stays and cannot be said: its offers are not those any more that the command was made for. The next hello will tell. */
