@@ -2,15 +2,15 @@
 // the body streams through, and nothing is kept, so nothing can be lost.
 
 import {
-  BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Hello, type Mail, type Offers, type Parameters,
-  type Path, type Settings,
+  BINARYMIME, DELIVER_BY, DSN, NO_SOLICITING, NOBODY_KNOWN, relayed, reply, RRVS, type Extension, type Forwarded, type Hello, type Mail, type Offers,
+  type Parameters, type Path, type Settings,
 } from "../protocol/index.js";
 import {
   isLoopback, reaches, Stop, Upstream, type Address, type NextHop, type Passage, type Peer, type Session, type Signal,
   type UpstreamOptions,
 } from "../transport/index.js";
 import { Fields } from "./fields.js";
-import { forwardedFrom, receivedLine, type Passed } from "./received.js";
+import { forwardedFrom, fromDomain, receivedLine, type Passed } from "./received.js";
 import { Relaying, RELAYING_DENIED, type RelayingOptions } from "./relaying.js";
 import { SMTPServer, type SMTPServerOptions } from "./smtp-server.js";
 
@@ -81,6 +81,8 @@ export class PureProxy extends SMTPServer {
     let secure = false;
     if (!this.admits(peer) && this.options.authentication === undefined) return { RCPT: () => RELAYING_DENIED }; // upstream is not asked in vain
     let hello: Hello;
+    /** As it is told in each message's trace line. */
+    let from: string;
     let mail: Mail;
     let passage: Passage | undefined;
     let trace: Fields;
@@ -94,6 +96,7 @@ export class PureProxy extends SMTPServer {
     const gone = new Stop();
     const greet = async (command: Hello): Promise<Settings> => {
       hello = command;
+      from = fromDomain(peer, hello);
       return this.#offer(await this.#upstream.offers());
     };
     return {
@@ -109,21 +112,21 @@ export class PureProxy extends SMTPServer {
       LHLO: greet,
       MAIL: async (command) => {
         mail = command;
-        const { reversePath: from, parameters } = command;
-        const told = this.#tells && command.forwarded === undefined ? { forwarded: forwardedFrom(peer, how()) } : undefined;
-        const reversePath = from && { ...from, sourceRoute: [] }; // Appendix C: no route is passed on
-        passage = await this.begin(peer, { ...command, ...told, reversePath, parameters: this.#submitted(peer, parameters) }, gone);
+        const forwarded = this.#tells && command.forwarded === undefined ? forwardedFrom(peer, how()) : command.forwarded;
+        passage = await this.begin(peer, this.#passedOn(peer, command, forwarded), gone);
         if (gone.aborted) passage.abort(); // in the same turn in which it was opened
         return passage.reply;
       },
-      RCPT: ({ forwardPath, ...command }) => {
+      RCPT: (command) => {
+        const { forwardPath } = command;
         if (!this.admits(peer, forwardPath)) return RELAYING_DENIED;
-        return passage!.rcpt({ ...command, forwardPath: { ...forwardPath, sourceRoute: [] } }); // nor followed
+        const passedOn = withoutRoute(forwardPath); // nor is one followed
+        return passage!.rcpt(passedOn === forwardPath ? command : { ...command, forwardPath: passedOn });
       },
       DATA: async () => {
         const given = await passage!.data();
         trace = new Fields("received");
-        if (given.code < 400) front = Buffer.from(this.#inFront(peer, how()));
+        if (given.code < 400) front = Buffer.from(this.#inFront(peer, how(), from));
         return given;
       },
       body: (chunk) => {
@@ -192,14 +195,24 @@ export class PureProxy extends SMTPServer {
     return this.#offered.ours;
   }
 
+  /** As it came, nearly always: then there is nothing to make anew. */
+  #passedOn(peer: Peer, command: Mail, forwarded: Forwarded | undefined): Mail {
+    const reversePath = command.reversePath && withoutRoute(command.reversePath);
+    const parameters = this.#submitted(peer, command.parameters);
+    const asItCame = reversePath === command.reversePath && parameters === command.parameters && forwarded === command.forwarded;
+    return asItCame ? command : { ...command, reversePath, parameters, ...(forwarded && { forwarded }) };
+  }
+
   /** RFC 4954 §5: a client that has logged in is believed who submitted the message, nobody else is; and who knows us hears that nobody knows. */
-  #submitted({ user }: Peer, { AUTH: submitter = NOBODY_KNOWN, ...others }: Parameters): Parameters {
+  #submitted({ user }: Peer, given: Parameters): Parameters {
+    if (given["AUTH"] === undefined && !this.#logsIn) return given;
+    const { AUTH: submitter = NOBODY_KNOWN, ...others } = given;
     const believed = user === undefined ? NOBODY_KNOWN : submitter;
     return believed === NOBODY_KNOWN && !this.#logsIn ? others : { ...others, AUTH: believed };
   }
 
-  #inFront(peer: Peer, how: Passed): string {
-    const received = receivedLine(peer, how, this.settings.hostname, new Date());
+  #inFront(peer: Peer, how: Passed, from: string): string {
+    const received = receivedLine(peer, how, this.settings.hostname, new Date(), from);
     return this.#xPeer ? `${received}X-Peer: ${peer.address}\r\n` : received;
   }
 
@@ -224,7 +237,12 @@ export class PureProxy extends SMTPServer {
   }
 }
 
-/** A Buffer looks for an octet a hundred times as fast as a Uint8Array (bench/relay.js, lines with a dot in front). */
-function holdsNul({ buffer, byteOffset, length }: Uint8Array): boolean {
-  return Buffer.from(buffer, byteOffset, length).includes(0);
+/** Appendix C: no route is passed on. */
+function withoutRoute(path: Path): Path {
+  return path.sourceRoute.length === 0 ? path : { ...path, sourceRoute: [] };
+}
+
+/** As a Buffer does, a hundred times as fast as a Uint8Array (bench/relay.js, lines with a dot in front). */
+function holdsNul(octets: Uint8Array): boolean {
+  return Buffer.prototype.indexOf.call(octets, 0) >= 0;
 }

@@ -12,17 +12,20 @@ export interface Passed {
 }
 
 /**
- * Time-stamp-line = "Received:" FWS From-domain By-domain [With] [Pri] ";" FWS date-time. The name that the client gave itself is shown
- * where it is a domain or a literal; else the address stands for it.
+ * Time-stamp-line = "Received:" FWS From-domain By-domain [With] [Pri] ";" FWS date-time. `from`: the From-domain, where it is known
+ * already.
  */
-export function receivedLine(peer: Peer, passed: Passed, hostname: string, date: Date): string {
-  const { hello, mail } = passed;
-  const priority = mail.parameters["MT-PRIORITY"]; // RFC 6710 §4.1, §7
+export function receivedLine(peer: Peer, passed: Passed, hostname: string, date: Date, from = fromDomain(peer, passed.hello)): string {
+  const priority = passed.mail.parameters["MT-PRIORITY"]; // RFC 6710 §4.1, §7
   const pri = priority === undefined ? "" : ` PRIORITY ${priority}`;
-  const tcpInfo = literal(peer.address);
-  const name = isHost(hello.domain) ? hello.domain : tcpInfo ?? "localhost";
-  const from = tcpInfo === undefined ? name : `${name} (${tcpInfo})`;
-  return `Received: from ${from}\r\n\tby ${hostname} with ${withProtocol(passed, peer.user !== undefined)}${pri};\r\n\t${dateTime(date)}\r\n`;
+  return `Received: ${from}\r\n\tby ${hostname} with ${withProtocol(passed, peer.user !== undefined)}${pri};\r\n\t${dateTime(date)}\r\n`;
+}
+
+/** From-domain: the name that the client gave itself, where it is a domain or a literal; else the address stands for it. One for a session. */
+export function fromDomain({ address }: Peer, { domain }: Hello): string {
+  const tcpInfo = literal(address);
+  const name = isHost(domain) ? domain : tcpInfo ?? "localhost";
+  return tcpInfo === undefined ? `from ${name}` : `from ${name} (${tcpInfo})`;
 }
 
 /** What a next hop is told of the client with XFORWARD. There is no queue here in which a message would have a name. */
@@ -47,9 +50,17 @@ function withProtocol({ hello, mail, secure = false, lmtp = false }: Passed, aut
   return `${name}${secure ? "S" : ""}${authenticated ? "A" : ""}`;
 }
 
-/** date-time of RFC 5322 §3.3, in local time with its offset (§4.4). */
+/** date-time of RFC 5322 §3.3, in local time with its offset (§4.4). Many messages come in a second, and it is made once in that. */
 export function dateTime(date: Date): string {
   const east = -date.getTimezoneOffset();
+  const second = Math.trunc(date.getTime() / 1000);
+  if (second !== latest.second || east !== latest.east) latest = { second, east, text: written(date, east) };
+  return latest.text;
+}
+
+let latest = { second: NaN, east: 0, text: "" };
+
+function written(date: Date, east: number): string {
   const [hours, minutes] = [Math.trunc(Math.abs(east) / 60), Math.abs(east) % 60].map((each) => String(each).padStart(2, "0"));
   return new Date(date.getTime() + east * 60_000).toUTCString().replace("GMT", `${east < 0 ? "-" : "+"}${hours}${minutes}`);
 }

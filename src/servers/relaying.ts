@@ -20,6 +20,8 @@ export function isPostmaster(localPart: string): boolean {
 export class Relaying {
   readonly #networks: Networks;
   readonly #domains: readonly string[];
+  /** Who was asked about before: whoever has many recipients is asked about at each of them. */
+  readonly #known = new WeakMap<Peer, boolean>();
   /** Nothing was opened: only clients on this host may relay. */
   readonly onlyThisHost: boolean;
 
@@ -35,6 +37,14 @@ export class Relaying {
    * through a proxy is not on this host for his address, and in no network where the proxy did not tell it.
    */
   trusts(peer: Peer): boolean {
+    const known = this.#known.get(peer);
+    if (known !== undefined) return known;
+    const trusted = this.#trusts(peer);
+    this.#known.set(peer, trusted);
+    return trusted;
+  }
+
+  #trusts(peer: Peer): boolean {
     return peer.user !== undefined || isOnThisHost(peer) || (peer.proxied !== "unknown" && this.#networks.has(peer.address));
   }
 
