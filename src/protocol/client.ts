@@ -123,8 +123,7 @@ export class Client {
   chunk(octets: Uint8Array, last: boolean): void {
     if (this.state === "closed") return;
     const bdat: Bdat = { type: "BDAT", octets: octets.length, last };
-    const text = writeCommand(bdat, this.#terms);
-    this.#say(last ? this.#endOfData() : [bdat], text, octets);
+    this.#say(last ? this.#endOfData() : [bdat], writeCommand(bdat, this.#terms), octets);
   }
 
   #say(questions: readonly ClientQuestion[], text: string, octets?: Uint8Array, secret = false): void {
@@ -195,15 +194,16 @@ export class Client {
     const octets = this.#block;
     this.#block = undefined;
     if (octets !== undefined && octets.length > 0) return { type: "output", octets };
+    if (this.#unsent.empty) return undefined;
     const most = this.#terms.grammar.extensions.has("PIPELINING") ? this.#settings.limits.pipelined : 1; // RFC 2920 §3.1
-    const output = this.#unsent.take(most - this.#sent);
+    const output = this.#unsent.take(most - this.#sent());
     this.#block = this.#unsent.takeChunk(); // goes out next
     return output;
   }
 
   /** How many questions have left, and wait for their reply. */
-  get #sent(): number {
-    return this.owed - this.#unsent.questions;
+  #sent(): number {
+    return this.#conversation.owed - this.#unsent.questions;
   }
 
   #read(): ClientStep | undefined {
@@ -226,9 +226,9 @@ export class Client {
   }
 
   #answered(reply: Reply): ClientStep | undefined {
-    const inMessage = this.#sent === 0 && this.state === "data";
-    if (reply.code === 421 || (inMessage && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; there it means the message
-    if (this.#sent === 0) return this.#lose({ why: "unasked reply" });
+    const unasked = this.#sent() === 0;
+    if (reply.code === 421 || (unasked && this.state === "data" && reply.code >= 400)) return this.#lose({ why: "refused", reply }); // §3.8; there it means the message
+    if (unasked) return this.#lose({ why: "unasked reply" });
     const to = this.#conversation.oldest!;
     const opens = to.type === "DATA" && reply.code < 400;
     const mayOpen = reply.code === 354 && (!this.#settings.lmtp || this.#recipients.length > 0); // §3.3; RFC 2033 §4.2: else no reply would follow

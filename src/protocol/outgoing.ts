@@ -71,6 +71,10 @@ export class Turns {
   #questions = 0;
   #chunk: Uint8Array | undefined;
 
+  get empty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   /** How many replies those will have that wait. */
   get questions(): number {
     return this.#questions;
@@ -83,8 +87,8 @@ export class Turns {
 
   /** Commands for one write, at most so many, and up to the first that has a chunk: takeChunk() gives what is to follow. */
   take(most: number): Output | undefined {
+    if (most <= 0) return undefined;
     const room = Math.min(most, this.#waiting.length);
-    if (room <= 0) return undefined;
     let taken = 0;
     let text = "";
     let secret = false;
@@ -96,7 +100,7 @@ export class Turns {
       this.#questions -= said.questions;
       this.#chunk = said.octets;
     }
-    if (taken === this.#waiting.length) this.#waiting.length = 0; // nearly always
+    if (taken === this.#waiting.length) this.#waiting = []; // nearly always
     else this.#waiting.splice(0, taken);
     return new TextOutput(text, secret);
   }
@@ -108,7 +112,7 @@ export class Turns {
   }
 
   drop(): void {
-    this.#waiting.length = 0;
+    this.#waiting = [];
     this.#questions = 0;
   }
 }

@@ -2,7 +2,7 @@
 
 import { octetsOf, SP } from "./bytes.js";
 import type { Bdat, Request } from "./command.js";
-import type { Grammar, Terms } from "./extension.js";
+import type { Grammar, Row, Terms } from "./extension.js";
 import { LIMITS } from "./limits.js";
 import { isReply } from "./reply.js";
 import { Scan } from "./scan.js";
@@ -11,10 +11,8 @@ import { verb } from "./verb.js";
 const DEL = 0x7f;
 
 /** Writes a command as the other end reads it, without CRLF. Throws RangeError for a verb that the grammar does not have. */
-export function formatCommand(command: Request | Bdat, grammar: Grammar): string {
-  const format = grammar.rows.get(command.type)?.format;
-  if (format === undefined) throw new RangeError(`${command.type} is not offered`);
-  return format(command);
+export function formatCommand(command: Request | Bdat, { rows }: Grammar): string {
+  return written(command, rows.get(command.type));
 }
 
 /**
@@ -23,15 +21,21 @@ export function formatCommand(command: Request | Bdat, grammar: Grammar): string
  */
 export function writeCommand(command: Request | Bdat, terms: Terms): string {
   const { grammar, limits } = terms;
-  const line = `${formatCommand(command, grammar)}\r\n`;
+  const row = grammar.rows.get(command.type);
+  const line = `${written(command, row)}\r\n`;
   const length = put(line);
   if (length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
-  const scan = new Scan(written, 0, terms.leniencies);
+  const scan = new Scan(octets, 0, terms.leniencies);
   if (command.type !== "response") verb(scan);
-  const read = grammar.rows.get(command.type)!.parse?.(scan, terms) ?? command;
+  const read = row!.parse?.(scan, terms) ?? command;
   if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
   if (!same(read, command, UNWRITTEN)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);
   return line;
+}
+
+function written(command: Request | Bdat, row: Row | undefined): string {
+  if (row?.format === undefined) throw new RangeError(`${command.type} is not offered`);
+  return row.format(command);
 }
 
 /** What a command has, and its line has not. */
@@ -39,19 +43,19 @@ const UNWRITTEN: ReadonlySet<string> = new Set(["leniencies", "forwarded"]);
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** The line that is read back. One for all: octets of its own would cost each command as much as all the rest of its writing. */
-let written: Uint8Array = new Uint8Array(LIMITS.commandLineOctets);
+let octets: Uint8Array = new Uint8Array(LIMITS.commandLineOctets);
 
 /** Puts a line there, and gives its length in octets. */
 function put(line: string): number {
-  if (written.length < line.length) written = new Uint8Array(line.length);
+  if (octets.length < line.length) octets = new Uint8Array(line.length);
   let ascii = true;
   for (let at = 0; at < line.length; at++) {
     const code = line.charCodeAt(at);
     if ((code < SP && at < line.length - "\r\n".length) || code === DEL) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
     if (code > DEL) ascii = false;
-    written[at] = code;
+    octets[at] = code;
   }
-  return ascii ? line.length : (written = octetsOf(line)).length;
+  return ascii ? line.length : (octets = octetsOf(line)).length;
 }
 
 /** Whether two plain values are equal; but for what is passed over in both. */

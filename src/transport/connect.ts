@@ -113,12 +113,11 @@ export class Upstream {
 
   /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. `client`: on whose behalf, where the next hop is told (`proxyProtocol`). */
   async begin(mail: Mail, stop?: Signal, client?: Peer): Promise<Transaction> {
-    const stops = stop === undefined ? [this.#closing] : [stop, this.#closing];
-    if (stops.some(({ aborted }) => aborted)) return new Transaction(TROUBLES.notReached);
+    if (this.#closing.aborted || stop?.aborted === true) return new Transaction(TROUBLES.notReached);
     const until = performance.now() + this.#options.beginMs;
     const idle = this.#idle.pop();
-    const again = idle && (await this.#beginAgain(idle, mail, until, stops));
-    return again ?? inTime(until - performance.now(), new Transaction(TROUBLES.notReached), (givenUp) => this.#beginAfresh(mail, givenUp, client), stops);
+    const again = idle && (await this.#beginAgain(idle, mail, until, stop));
+    return again ?? this.#beginAfresh(mail, until, stop, client);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
@@ -131,6 +130,7 @@ export class Upstream {
   /** Says QUIT on all idle connections, and begins nothing any more. Transactions that are open go on. */
   async close(): Promise<void> {
     this.#closing.abort();
+    for (const link of this.#links) if (link.deadline < Infinity) link.destroy(TROUBLES.notReached);
     await Promise.all(this.#idle.splice(0).map((way) => this.#letGo(way)));
   }
 
@@ -144,25 +144,28 @@ export class Upstream {
   }
 
   /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
-  async #beginAgain(way: Way, mail: Mail, until: number, stops: readonly Signal[]): Promise<Transaction | undefined> {
+  async #beginAgain(way: Way, mail: Mail, until: number, stop?: Signal): Promise<Transaction | undefined> {
     const { link } = way;
     const giveUp = (): void => link.destroy(TROUBLES.notReached);
-    for (const stop of stops) stop.addEventListener("abort", giveUp);
+    stop?.addEventListener("abort", giveUp);
     link.idle(false);
     link.deadline = until;
     const reset = link.ask(RSET);
     const given = await this.#mail(way, mail);
     const alive = (await reset).code < 300 && link.lost === undefined;
     link.deadline = Infinity;
-    for (const stop of stops) stop.removeEventListener("abort", giveUp);
+    stop?.removeEventListener("abort", giveUp);
     if (alive) return this.#opened(way, given);
     void link.quit();
     return link.lost === TROUBLES.notReached ? new Transaction(link.lost) : undefined;
   }
 
-  async #beginAfresh(mail: Mail, givenUp: Signal, client?: Peer): Promise<Transaction> {
-    const way = await this.#connect(givenUp, client);
-    return isReply(way) ? new Transaction(way) : this.#opened(way, await this.#mail(way, mail));
+  #beginAfresh(mail: Mail, until: number, stop?: Signal, client?: Peer): Promise<Transaction> {
+    const late = new Transaction(TROUBLES.notReached);
+    return inTime(until - performance.now(), late, async (givenUp) => {
+      const way = await this.#connect(givenUp, client);
+      return isReply(way) ? new Transaction(way) : this.#opened(way, await this.#mail(way, mail));
+    }, stop === undefined ? [this.#closing] : [stop, this.#closing]);
   }
 
   #mail({ link, omitted }: Way, mail: Mail): Promise<Reply> {
