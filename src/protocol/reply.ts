@@ -16,7 +16,7 @@ export interface Reply {
 
 /** Makes a reply. A text may hold several lines, separated by LF. Throws RangeError for a code or an enhanced code that is none. */
 export function reply(code: number, enhanced: string, text: string | readonly string[], clause = ""): Reply {
-  if (!/^[2-5][0-5]\d$/.test(String(code))) throw new RangeError(`${code} is no reply code (RFC 5321 §4.2)`);
+  if (!isCode(code)) throw new RangeError(`${code} is no reply code (RFC 5321 §4.2)`);
   if (enhanced !== "" && !(isEnhanced(enhanced) && Number(enhanced[0]) === Math.trunc(code / 100))) {
     throw new RangeError(`${enhanced} is no enhanced code for ${code} (RFC 2034 §4)`);
   }
@@ -142,6 +142,11 @@ export function severityOf(code: number): Severity {
 
 export function isReply(value: object): value is Reply {
   return "code" in value;
+}
+
+/** Reply-code = %x32-35 %x30-35 %x30-39 */
+function isCode(code: number): boolean {
+  return Number.isInteger(code) && code >= 200 && code < 600 && understood(code) === code;
 }
 
 function isEnhanced(text: string): boolean {

@@ -112,12 +112,11 @@ export class Upstream {
   }
 
   /** Opens a transaction with MAIL. `stop`: whoever wished for it has gone. `client`: on whose behalf, where the next hop is told (`proxyProtocol`). */
-  async begin(mail: Mail, stop?: Signal, client?: Peer): Promise<Transaction> {
-    if (this.#closing.aborted || stop?.aborted === true) return new Transaction(TROUBLES.notReached);
+  begin(mail: Mail, stop?: Signal, client?: Peer): Promise<Transaction> {
+    if (this.#closing.aborted || stop?.aborted === true) return Promise.resolve(new Transaction(TROUBLES.notReached));
     const until = performance.now() + this.#options.beginMs;
     const idle = this.#idle.pop();
-    const again = idle && (await this.#beginAgain(idle, mail, until, stop));
-    return again ?? this.#beginAfresh(mail, until, stop, client);
+    return idle === undefined ? this.#beginAfresh(mail, until, stop, client) : this.#beginAgain(idle, mail, until, stop, client);
   }
 
   /** Whether a next hop is an address of our own (`isOurs`). Mail exchangers are looked up when they are needed. */
@@ -143,8 +142,8 @@ export class Upstream {
     }, [this.#closing]);
   }
 
-  /** RSET and MAIL together. Undefined: the connection was dead; nothing had begun, and nobody has to know. */
-  async #beginAgain(way: Way, mail: Mail, until: number, stop?: Signal): Promise<Transaction | undefined> {
+  /** RSET and MAIL together. Where the connection was dead, nothing had begun, and nobody has to know. */
+  async #beginAgain(way: Way, mail: Mail, until: number, stop?: Signal, client?: Peer): Promise<Transaction> {
     const { link } = way;
     const giveUp = (): void => link.destroy(TROUBLES.notReached);
     stop?.addEventListener("abort", giveUp);
@@ -157,7 +156,7 @@ export class Upstream {
     stop?.removeEventListener("abort", giveUp);
     if (alive) return this.#opened(way, given);
     void link.quit();
-    return link.lost === TROUBLES.notReached ? new Transaction(link.lost) : undefined;
+    return link.lost === TROUBLES.notReached ? new Transaction(link.lost) : this.#beginAfresh(mail, until, stop, client);
   }
 
   #beginAfresh(mail: Mail, until: number, stop?: Signal, client?: Peer): Promise<Transaction> {
