@@ -124,7 +124,7 @@ export function severityOf(code: number): Severity {
 }
 
 export function isReply(value: object): value is Reply {
-  return "code" in value;
+  return (value as Partial<Reply>).code !== undefined;
 }
 
 function isEnhanced(text: string): boolean {

@@ -11,8 +11,8 @@ import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
 import { Scan } from "./scan.js";
-import { verb } from "./verb.js";
 import { CANCEL, OTHER_PROTOCOLS } from "./verbs.js";
+import { verb } from "./words.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
@@ -132,7 +132,7 @@ export class Server extends Answering {
 
     const scan = new Scan(this.#input.line, this.#input.lineFrom, leniencies);
     if (!this.#input.lineEndsInCrlf) scan.lenient("bare-lf");
-    const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
+    const name = this.state === "auth" ? "response" : found === "line" ? verb(scan, grammar.words) : "";
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
     if (row === undefined && OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
