@@ -89,13 +89,13 @@ export class Conversation<Asked extends { readonly type: string }> {
   }
 
   allows(type: string): boolean {
-    return this.transitions[this.#ahead][type] !== undefined;
+    return Object.hasOwn(this.transitions[this.#ahead], type);
   }
 
   /** A question is on its way. What its reply will do is settled now. Throws where the table does not allow it. */
   ask(asked: Asked): void {
-    const moves = this.transitions[this.#ahead][asked.type];
-    if (moves === undefined) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
+    if (!this.allows(asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
+    const moves = this.transitions[this.#ahead][asked.type]!;
     this.#owed.push({ asked, moves });
     const hoped = moves[2] ?? moves[3] ?? "same";
     if (hoped !== "same") this.#ahead = hoped;
