@@ -75,7 +75,7 @@ export const COMMANDS = {
     parse: (scan, terms) => {
       const from = pathAfter(scan, "FROM", reversePath);
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
-      const { ascii } = scan;
+      const { ascii } = scan; // so far
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
       const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
@@ -95,7 +95,7 @@ export const COMMANDS = {
     parse: (scan, terms) => {
       const to = pathAfter(scan, "TO", forwardPath);
       if (to === undefined) return badSyntax(RCPT_SYNTAX, "5.1.3");
-      const { ascii } = scan;
+      const { ascii } = scan; // so far
       const given = parameters(scan, terms, terms.grammar.rcpt);
       if (isReply(given)) return given;
       if (terms.transaction.recipients.length >= terms.limits.recipients) return REPLIES.tooManyRecipients;
@@ -292,10 +292,8 @@ function pathProblem(path: Path, ascii: boolean, terms: Terms, mail: Mail, repli
 }
 
 function fits({ sourceRoute, localPart, domain }: Path, ascii: boolean, limits: Limits): boolean {
-  const octetsOf = (text: string): number => (ascii ? text.length : octetLength(text));
-  const local = octetsOf(localPart);
-  const host = octetsOf(domain);
-  let path = local + host + "<@>".length;
-  for (const hop of sourceRoute) path += octetsOf(hop) + "@,".length;
+  const octets = (text: string): number => (ascii ? text.length : octetLength(text));
+  const [local, host] = [octets(localPart), octets(domain)];
+  const path = sourceRoute.reduce((sum, hop) => sum + octets(hop) + "@,".length, local + host + "<@>".length);
   return local <= limits.localPartOctets && host <= limits.domainOctets && path <= limits.pathOctets;
 }
