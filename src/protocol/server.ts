@@ -113,14 +113,15 @@ export class Server extends Answering {
     if (this.#handshake !== undefined) return this.#handshake;
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.ask({ type: "connect" });
     if (this.#unwanted !== undefined) return this.#skip(this.#unwanted);
-    if (this.#reading !== undefined) return this.#readData(this.#reading);
+    const reading = this.#reading();
+    if (reading !== undefined) return this.#readData(reading);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
     if (newest !== undefined && this.row(newest.type)!.commutes !== true) return NEED_REPLY; // what follows is not looked at: it may be no line
     return this.#readLine();
   }
 
   /** The message whose data comes now: of one in chunks, while there is one on its way. */
-  get #reading(): MailData | undefined {
+  #reading(): MailData | undefined {
     return this.#data?.chunked === true && this.#chunk === undefined ? undefined : this.#data;
   }
 
@@ -279,7 +280,8 @@ export class Server extends Answering {
     const asked = this.conversation.oldest;
     if (asked !== undefined) return { for: "answer", ms: limits[this.row(asked.type)!.within?.answer ?? "answerMs"] };
     if (this.#unwanted !== undefined) return { for: "data", ms: limits.dataBlockMs };
-    if (this.#reading !== undefined) return { for: "data", ms: limits.dataBlockMs, whole: this.#reading.wait };
+    const reading = this.#reading();
+    if (reading !== undefined) return { for: "data", ms: limits.dataBlockMs, whole: reading.wait };
     return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? limits.partingMs : limits.commandMs };
   }
 }
