@@ -6,7 +6,7 @@ import type { Grammar, Row, Terms } from "./extension.js";
 import { LIMITS } from "./limits.js";
 import { isReply } from "./reply.js";
 import { Scan } from "./scan.js";
-import { verb } from "./verb.js";
+import { verb } from "./words.js";
 
 const DEL = 0x7f;
 
