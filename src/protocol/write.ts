@@ -58,13 +58,12 @@ function put(line: string): number {
   return ascii ? line.length : (octets = octetsOf(line)).length;
 }
 
-/** Whether two plain values are equal; but for what is passed over in both. */
-function same(one: unknown, other: unknown, passedOver = NOTHING): boolean {
+/** Whether two plain values are equal; but for what the other may have besides. Without lists of what they hold: it is done for each command. */
+function same(one: unknown, other: unknown, besides = NOTHING): boolean {
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return one === other;
   let more = 0;
-  for (const name in other) if (!passedOver.has(name)) more += 1;
+  for (const name in other) if (!besides.has(name)) more += 1;
   for (const name in one) {
-    if (passedOver.has(name)) continue;
     if (!same((one as Fields)[name], (other as Fields)[name])) return false;
     more -= 1;
   }
