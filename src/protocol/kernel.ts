@@ -82,7 +82,7 @@ export class Kernel {
 
   /** What stands for the octets that were passed last, if a dot was dropped or doubled. Valid until others are passed. */
   get put(): Uint8Array | undefined {
-    const [end] = this.#told;
+    const end = this.#told[0]!;
     return end === 0 ? undefined : this.#memory.subarray(PUT, end);
   }
 }
