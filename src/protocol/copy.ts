@@ -9,7 +9,7 @@ const WORTH_SET = 48;
  * Where the copy of a short segment is put together, and taken from once its length is known. A view would keep the room for the most
  * that it might have been, and memory of its own, which costs more to get than the octets to read (bench/data.js, segments of 64 and one).
  */
-export const SCRATCH = new Uint8Array(256);
+const SCRATCH = new Uint8Array(256);
 
 export class Copy {
   readonly #octets: Uint8Array;
@@ -49,7 +49,7 @@ export class Copy {
   content(to: number): Uint8Array {
     if (this.#copy !== undefined) {
       const copy = this.#take(to);
-      return copy === SCRATCH ? taken(this.#length) : copy.subarray(0, this.#length);
+      return copy === SCRATCH ? first(SCRATCH, this.#length) : copy.subarray(0, this.#length);
     }
     if (this.#done >= to) return NO_OCTETS;
     const whole = this.#done === 0 && to === this.#octets.length; // a view costs as much as to read some octets (bench/data.js, segments of one)
@@ -73,10 +73,10 @@ export class Copy {
   }
 }
 
-/** The first octets of SCRATCH, as an array of their own. */
-export function taken(length: number): Uint8Array {
-  if (length > WORTH_SET) return SCRATCH.slice(0, length);
-  const octets = new Uint8Array(length);
-  for (let at = 0; at < length; at++) octets[at] = SCRATCH[at]!;
-  return octets;
+/** The first `length` octets, as an array of their own. */
+export function first(octets: Uint8Array, length: number): Uint8Array {
+  if (length > WORTH_SET) return octets.slice(0, length);
+  const own = new Uint8Array(length);
+  for (let at = 0; at < length; at++) own[at] = octets[at]!;
+  return own;
 }

@@ -2,8 +2,8 @@
 ;; kernel.ts has this, assembled: test/interop/kernel.test.ts compares. CR is 13, LF 10, a dot 46.
 (module
   ;; Three words that are told, and from 16 on all octets OR-ed together; from 64 on octets that are loaded, with one in front of them;
-  ;; from 32768 on what is put together.
-  (memory (export "memory") 1)
+  ;; from 131072 on what is put together.
+  (memory (export "memory") 4)
 
   ;; A bit for each octet of the block at $at that is $octet.
   (func $mask (param $at i32) (param $octet v128) (result i64)
@@ -155,7 +155,7 @@
               (i64.shl (local.get $mask) (i64.const 1))
               (i64.extend_i32_u (i32.eq (i32.load8_u (local.get $place)) (i32.const 10))))))
         (local.set $kept (local.get $put))
-        (if (i32.eqz (local.get $put)) (then (local.set $put (call $copy (local.get $from) (local.get $at) (i32.const 32768)))))
+        (if (i32.eqz (local.get $put)) (then (local.set $put (call $copy (local.get $from) (local.get $at) (i32.const 131072)))))
         (local.set $run (local.get $at))
         (loop $dot_by_dot
           (local.set $place (i32.add (local.get $at) (i32.wrap_i64 (i64.ctz (local.get $mask)))))
