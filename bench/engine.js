@@ -3,6 +3,8 @@
 import { Client, Server, settings } from "../dist/protocol/index.js";
 
 export const HELLO = Buffer.from("EHLO client.example\r\n");
+/** @typedef {import("../dist/protocol/index.js").Output} Output */
+
 /** The application's part: what to say is the usual. */
 const TOLD = new Set(["body", "abort", "output", "need-reply"]);
 
@@ -14,18 +16,18 @@ export function greeted(shared) {
   return server;
 }
 
-/** @param {Server} server @param {Uint8Array} octets @returns {Uint8Array[]} what it says */
+/** @param {Server} server @param {Uint8Array} octets @returns {Output[]} what it says: a transport takes the text of it */
 export function feed(server, octets) {
   server.receive(octets);
   return answer(server);
 }
 
-/** Answers all that is asked, as usual. @param {Server} server @returns {Uint8Array[]} what it says */
+/** Answers all that is asked, as usual. @param {Server} server @returns {Output[]} what it says */
 function answer(server) {
-  const said = [];
+  const said = /** @type {Output[]} */ ([]);
   for (let step = server.next(); step.type !== "need-input"; step = server.next()) {
     if (step.type === "close") throw new Error("the session has ended");
-    if (step.type === "output") said.push(step.octets);
+    if (step.type === "output") said.push(step);
     else if (!TOLD.has(step.type)) server.reply();
   }
   return said;
@@ -73,9 +75,9 @@ export class BothEnds {
     return said;
   }
 
-  /** @param {Uint8Array[]} answers */
+  /** @param {Output[]} answers */
   #hear(answers) {
-    for (const octets of answers) {
+    for (const { octets } of answers) {
       this.#client.receive(octets);
       if (this.#said().length > 0) throw new Error("the client speaks out of turn");
     }

@@ -4,7 +4,7 @@
 import { settings } from "../dist/protocol/index.js";
 import { Input } from "../dist/protocol/input.js";
 import { Scan } from "../dist/protocol/scan.js";
-import { verb } from "../dist/protocol/verb.js";
+import { verb } from "../dist/protocol/words.js";
 import { newTerms } from "../dist/protocol/verbs.js";
 import { Responder } from "./canned.js";
 import { feed, greeted } from "./engine.js";
@@ -39,7 +39,7 @@ function parsing(lines, parse) {
 /** As the engine does. @param {Uint8Array} line */
 function ours(line) {
   const scan = new Scan(line, 0, shared.leniencies);
-  const command = /** @type {any} */ (shared.grammar.rows.get(verb(scan)))?.parse(scan, terms);
+  const command = /** @type {any} */ (shared.grammar.rows.get(verb(scan, shared.grammar.words)))?.parse(scan, terms);
   return "type" in command ? command : undefined;
 }
 

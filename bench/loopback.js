@@ -6,7 +6,7 @@ import { underLoad } from "./loopback/load.js";
 import { shapes } from "./loopback/shapes.js";
 import { beside } from "./measure.js";
 import { report } from "./report.js";
-import { servers } from "./servers/index.js";
+import { inOneFile, servers } from "./servers/index.js";
 
 const COLUMNS = [{ unit: "messages/s", ratio: "smtpd ×" }, { unit: "CPU, ms a message", ratio: "smtpd ×" }];
 
@@ -28,5 +28,6 @@ const all = servers();
 const there = all.filter(({ absent }) => absent === undefined);
 const tables = [];
 for (const shape of shapes()) tables.push(await table(shape, all));
-tables.push(await memory(there), await starting(there));
+const bundle = await inOneFile();
+tables.push(await memory(there), await starting(bundle.absent === undefined ? [...there, bundle] : there));
 report("loopback", tables);

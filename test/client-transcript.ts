@@ -9,7 +9,7 @@
 
 import { Client, CLIENT_EXTENSIONS, settings, type ClientOptions, type ClientStep, type Request } from "../dist/protocol/index.js";
 import { Scan } from "../dist/protocol/scan.js";
-import { verb } from "../dist/protocol/verb.js";
+import { verb } from "../dist/protocol/words.js";
 import { newTerms, newTransaction } from "../dist/protocol/verbs.js";
 import { isReply } from "../dist/protocol/reply.js";
 import { EXTENSIONS, extensionsNamed } from "./extensions.js";

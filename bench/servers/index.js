@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { NOT_INSTALLED, program, python, resolved } from "../peers.js";
+import { NOT_INSTALLED, peer, program, python, resolved } from "../peers.js";
 import { script } from "../processes.js";
 import { scratch } from "../scratch.js";
 
@@ -29,6 +29,17 @@ export function servers() {
     inPython("aiosmtpd", "aiosmtpd", "servers/aiosmtpd_discard.py", "Debian's python3-aiosmtpd has it"),
     inPython("Python's smtpd", "smtpd", "servers/smtpd_discard.py", "no Python before 3.12"),
   ];
+}
+
+/** Ours as programs ship it that have a bundler: what it needs of the package in one file. @returns {Promise<Server>} */
+export async function inOneFile() {
+  const bundler = await peer("esbuild");
+  const server = { name: "smtpd, in one file", ...missing(bundler, NOT_INSTALLED) };
+  if (bundler === undefined) return { ...server, start: () => script("servers/discard.js", []) };
+  const entry = fileURLToPath(new URL("discard.js", import.meta.url));
+  const { outputFiles } = await bundler.build({ entryPoints: [entry], bundle: true, format: "esm", platform: "node", write: false, logLevel: "error" });
+  const folder = scratch("bundle", { "discard.mjs": outputFiles[0].text });
+  return { ...server, start: (port) => ({ command: process.execPath, args: [join(folder, "discard.mjs"), String(port)] }) };
 }
 
 /** @param {string} name @param {string} module @param {string} path @param {string} why @returns {Server} */

@@ -9,6 +9,10 @@ import { Conversation, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
 import { newTerms, NO_TRANSACTION } from "./verbs.js";
 
+function isList(given: Reply | readonly Reply[] | undefined): given is readonly Reply[] {
+  return Array.isArray(given);
+}
+
 /** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
 export type Owed = Question | EndOfData | Bdat;
 
@@ -56,19 +60,27 @@ export abstract class Answering {
    */
   reply(given?: Reply | readonly Reply[]): void {
     if (this.state === "closed") return;
-    const replies = given === undefined || "code" in given ? [given] : given;
     const { oldest, owed } = this.conversation;
     if (oldest === undefined) throw new Error("no reply is owed");
-    const most = oldest.type === "delivery" ? owed : 1; // "message" the last; nothing is asked behind it
-    if (replies.length > most) throw new RangeError(`${replies.length} replies, where ${most} can be given`);
-    const odd = replies.find((each) => each !== undefined && !this.conversation.fits(each.code));
-    if (odd !== undefined) throw new RangeError(`${odd.code} does not answer ${oldest.type}`);
-    for (let nth = 0, more = true; more; nth++) {
+    if (oldest.type === "delivery") return this.answerEach(oldest, owed, isList(given) ? given : [given]);
+    if (isList(given) && given.length > 1) throw new RangeError(`${given.length} replies, where 1 can be given`);
+    const one = isList(given) ? given[0] : given;
+    this.check(oldest, one);
+    this.answer(oldest, this.completed(oldest, one));
+  }
+
+  /** LMTP: `owed` recipients, "message" the last; nothing is asked behind it. */
+  private answerEach(first: Owed, owed: number, replies: readonly (Reply | undefined)[]): void {
+    if (replies.length > owed) throw new RangeError(`${replies.length} replies, where ${owed} can be given`);
+    for (const given of replies) this.check(first, given);
+    for (let nth = 0; this.conversation.oldest !== undefined; nth++) {
       const asked = this.conversation.oldest;
-      if (asked === undefined) return; // a 421 has ended the session
-      more = asked.type === "delivery";
-      this.answer(asked, this.completed(asked, replies[nth] ?? replies.at(-1)));
+      this.answer(asked, this.completed(asked, nth < replies.length ? replies[nth] : replies.at(-1)));
     }
+  }
+
+  private check(asked: Owed, given: Reply | undefined): void {
+    if (given !== undefined && !this.conversation.fits(given.code)) throw new RangeError(`${given.code} does not answer ${asked.type}`);
   }
 
   private completed(asked: Owed, given: Reply | undefined): Reply {

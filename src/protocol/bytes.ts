@@ -22,6 +22,11 @@ export const UNDERSCORE = 0x5f;
 
 export const NO_OCTETS: Uint8Array = new Uint8Array(0);
 
+/** An octet that is a lower case letter as the upper case one; any other as it is. */
+export function upper(octet: number): number {
+  return octet >= 0x61 && octet <= 0x7a ? octet - 0x20 : octet;
+}
+
 /** Classes are bits, so that one look-up answers "is it any of these?". CR, LF, SP and the controls are in no class. */
 export const DIGIT = 1 << 0;
 export const HEXDIG = 1 << 1;

@@ -6,6 +6,7 @@ import type { Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import type { Moves, State, Transitions } from "./state.js";
 import type { Scan } from "./scan.js";
+import type { Words } from "./words.js";
 
 /** What is owed one reply: a command (its verb in upper case) or a question of the engine's own (lower case). */
 export interface Asked {
@@ -82,6 +83,8 @@ export interface Grammar {
   readonly transitions: Transitions;
   readonly mail: ReadonlyMap<string, Parameter>;
   readonly rcpt: ReadonlyMap<string, Parameter>;
+  /** All verbs and keywords of these. */
+  readonly words: Words;
   readonly checks: readonly NonNullable<Extension["check"]>[];
   /** The line of a verb that extensions lengthen; of all others it is `limits.commandLineOctets`. */
   readonly lineOctets: ReadonlyMap<string, number>;

@@ -17,6 +17,7 @@ import { LIMITS, type Limits } from "./limits.js";
 import type { Reply } from "./reply.js";
 import { COMMAND_STATES, TRANSITIONS, type Moves, type State } from "./state.js";
 import { COMMANDS } from "./verbs.js";
+import { Words } from "./words.js";
 
 /** What is offered unless something else is asked for. SMTPUTF8 is not: an application has to be ready for such addresses. */
 export const DEFAULT_EXTENSIONS: readonly Extension[] = [PIPELINING, SIZE, EIGHT_BIT_MIME, ENHANCED_STATUS_CODES, HELP];
@@ -140,7 +141,8 @@ export function compose(extensions: readonly Extension[], limits: Limits = LIMIT
   }
   const checks = extensions.flatMap(({ check }) => check ?? []);
   const longestLine = Math.max(limits.commandLineOctets, ...lineOctets.values());
-  return { extensions: byKeyword, rows, transitions, mail, rcpt, checks, lineOctets, longestLine };
+  const words = new Words([...rows.keys(), ...mail.keys(), ...rcpt.keys()].filter((name) => NAME.test(name)));
+  return { extensions: byKeyword, rows, transitions, mail, rcpt, words, checks, lineOctets, longestLine };
 }
 
 const ANYWHERE: NonNullable<Row["in"]> = Object.fromEntries(COMMAND_STATES.map((state) => [state, { 2: "same" }]));

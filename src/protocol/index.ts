@@ -45,5 +45,5 @@ export { formatReply, parseReply, reply, REPLIES, type Reply, type ReplyFormat }
 export { Conversation, TRANSITIONS, type Moves, type State, type Transitions } from "./state.js";
 export { formatXtext, parseSubmitter, parseXtext } from "./xtext.js";
 export type { Scan } from "./scan.js";
-export { formatMailbox, formatPath, forwardPath, mailbox, reversePath, type Path } from "./syntax.js";
+export { formatMailbox, formatPath, forwardPath, isPostmaster, mailbox, reversePath, type Path } from "./syntax.js";
 export { decoder, encoder, endOfData, stuff, unstuff, type Decoder, type Encoder, type Unstuffed } from "./data.js";

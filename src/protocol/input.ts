@@ -88,7 +88,10 @@ export class Input {
     if (this.#carried > 0 || !end) this.#keep(from, most);
     if (!end) return "dry";
     const long = this.#carried > 0 ? this.#carried > most : this.at - from > most;
-    [this.line, this.lineFrom, this.lineTo] = this.#carried > 0 && !long ? [this.#carry!, 0, this.#carried] : [this.octets, from, this.at];
+    const carried = this.#carried > 0 && !long;
+    this.line = carried ? this.#carry! : this.octets;
+    this.lineFrom = carried ? 0 : from;
+    this.lineTo = carried ? this.#carried : this.at;
     return long ? "overlong" : this.#bare ? "bare" : "line";
   }
 
@@ -97,8 +100,9 @@ export class Input {
     const { octets, to } = this;
     let afterCr = this.#afterCr;
     for (let at = this.at; at < to; at++) {
+      while (!afterCr && octets[at]! > CR) at += 1; // nearly all
+      if (at >= to) break;
       const octet = octets[at]!;
-      if (octet > CR && !afterCr) continue; // nearly all
       if (octet === LF && (afterCr || leniencies.has("bare-lf"))) {
         this.#afterCr = false;
         this.at = at + 1;

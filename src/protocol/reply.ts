@@ -20,7 +20,7 @@ export function reply(code: number, enhanced: string, text: string | readonly st
   if (enhanced !== "" && !(isEnhanced(enhanced) && Number(enhanced[0]) === Math.trunc(code / 100))) {
     throw new RangeError(`${enhanced} is no enhanced code for ${code} (RFC 2034 §4)`);
   }
-  const lines = typeof text === "string" ? text.split(/\r?\n/) : text;
+  const lines = typeof text !== "string" ? text : text.includes("\n") ? text.split(/\r?\n/) : [text];
   if (!lines.every((line) => typeof line === "string")) throw new TypeError("a reply is made of text");
   return { code, enhanced, lines: lines.length > 0 ? lines : [""], clause };
 }
@@ -109,9 +109,9 @@ export function formatReply({ code, enhanced, lines }: Reply, format: ReplyForma
   const room = format.lineOctets - "250 \r\n".length - prefix.length;
   const plain = lines.every((line) => line.length <= room && PLAIN.test(line)); // nearly always
   const texts = plain ? lines : lines.flatMap((line) => wrap(printable(line, format.utf8), room));
-  let text = "";
-  for (let nth = 0; nth < texts.length; nth++) text += `${code}${nth < texts.length - 1 ? "-" : " "}${prefix}${texts[nth]}\r\n`;
-  return text;
+  const last = texts.length - 1;
+  const before = texts.slice(0, last).map((each) => `${code}-${prefix}${each}\r\n`).join("");
+  return `${before}${code} ${prefix}${texts[last]}\r\n`;
 }
 
 const PLAIN = /^[\x09\x20-\x7e]*$/;
@@ -124,7 +124,7 @@ export function severityOf(code: number): Severity {
 }
 
 export function isReply(value: object): value is Reply {
-  return "code" in value;
+  return (value as Partial<Reply>).code !== undefined;
 }
 
 function isEnhanced(text: string): boolean {

@@ -1,6 +1,6 @@
 // A command line and the position in it: what every rule of the grammar (syntax.ts) and every row (verbs.ts) reads with.
 
-import { CLASSES, CR, HTAB, LF, NON_ASCII, PRINTABLE, SP, textOf } from "./bytes.js";
+import { CLASSES, CR, HTAB, LF, NON_ASCII, PRINTABLE, SP, textOf, upper } from "./bytes.js";
 import { NO_LENIENCIES, type Leniency } from "./leniency.js";
 
 export const FAIL = -1;
@@ -13,6 +13,8 @@ const NOTHING: readonly Leniency[] = [];
 export class Scan {
   readonly octets: Uint8Array;
   at: number;
+  /** All that was taken so far is ASCII. */
+  ascii = true;
   /** What was let pass so far, in order. */
   used: readonly Leniency[] = NOTHING;
   readonly #allowed: ReadonlySet<Leniency>;
@@ -48,11 +50,7 @@ export class Scan {
 
   /** Passes over a word, in any case (§2.4). Write it in upper case. */
   skipWord(word: string): boolean {
-    for (let index = 0; index < word.length; index++) {
-      const octet = this.octets[this.at + index]!;
-      const upper = octet >= 0x61 && octet <= 0x7a ? octet - 0x20 : octet;
-      if (upper !== word.charCodeAt(index)) return false;
-    }
+    if (!stands(word, this.octets, this.at)) return false;
     this.at += word.length;
     return true;
   }
@@ -61,7 +59,9 @@ export class Scan {
   take(rule: Rule): string | undefined {
     const to = rule(this.octets, this.at);
     const text = to === FAIL ? undefined : textOf(this.octets, this.at, to);
-    if (text !== undefined) this.at = to;
+    if (text === undefined) return undefined;
+    if (text.length < to - this.at) this.ascii = false; // all characters beyond take more octets than units
+    this.at = to;
     return text;
   }
 
@@ -77,6 +77,14 @@ export class Scan {
     this.skipSpaces();
     return this.take(line)?.trimEnd();
   }
+}
+
+/** Whether a word stands there, in any case. It is in upper case itself. */
+export function stands(word: string, octets: Uint8Array, at: number): boolean {
+  for (let nth = 0; nth < word.length; nth++) {
+    if (upper(octets[at + nth]!) !== word.charCodeAt(nth)) return false;
+  }
+  return true;
 }
 
 /** Printable octets, non-ASCII ones, spaces and tabs, up to the line's end. */

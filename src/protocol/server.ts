@@ -11,8 +11,8 @@ import { isReply, REPLIES, reply, severityOf, type Reply } from "./reply.js";
 import { EXPECTED, inTransaction } from "./state.js";
 import type { AbortReason, Handshake, Step, Wait } from "./step.js";
 import { Scan } from "./scan.js";
-import { verb } from "./verb.js";
 import { CANCEL, OTHER_PROTOCOLS } from "./verbs.js";
+import { verb } from "./words.js";
 
 const NEED_INPUT = { type: "need-input" } as const;
 const NEED_REPLY = { type: "need-reply" } as const;
@@ -113,14 +113,15 @@ export class Server extends Answering {
     if (this.#handshake !== undefined) return this.#handshake;
     if (this.state === "connect") return owed > 0 ? NEED_REPLY : this.ask({ type: "connect" });
     if (this.#unwanted !== undefined) return this.#skip(this.#unwanted);
-    if (this.#reading !== undefined) return this.#readData(this.#reading);
+    const reading = this.#reading();
+    if (reading !== undefined) return this.#readData(reading);
     if (this.state === "data") return NEED_REPLY; // the message is there, and waits for its answer
     if (newest !== undefined && this.row(newest.type)!.commutes !== true) return NEED_REPLY; // what follows is not looked at: it may be no line
     return this.#readLine();
   }
 
   /** The message whose data comes now: of one in chunks, while there is one on its way. */
-  get #reading(): MailData | undefined {
+  #reading(): MailData | undefined {
     return this.#data?.chunked === true && this.#chunk === undefined ? undefined : this.#data;
   }
 
@@ -132,7 +133,7 @@ export class Server extends Answering {
 
     const scan = new Scan(this.#input.line, this.#input.lineFrom, leniencies);
     if (!this.#input.lineEndsInCrlf) scan.lenient("bare-lf");
-    const name = this.state === "auth" ? "response" : found === "line" ? verb(scan) : "";
+    const name = this.state === "auth" ? "response" : found === "line" ? verb(scan, grammar.words) : "";
     const row = this.row(name);
     if (!this.#mayFollow(row)) return NEED_REPLY; // the line stays where it is until its turn
     if (row === undefined && OTHER_PROTOCOLS.has(name)) return this.hangUp("4.7.0", "This is SMTP", "RFC 5321 §7.8", "closed");
@@ -279,7 +280,8 @@ export class Server extends Answering {
     const asked = this.conversation.oldest;
     if (asked !== undefined) return { for: "answer", ms: limits[this.row(asked.type)!.within?.answer ?? "answerMs"] };
     if (this.#unwanted !== undefined) return { for: "data", ms: limits.dataBlockMs };
-    if (this.#reading !== undefined) return { for: "data", ms: limits.dataBlockMs, whole: this.#reading.wait };
+    const reading = this.#reading();
+    if (reading !== undefined) return { for: "data", ms: limits.dataBlockMs, whole: reading.wait };
     return { for: "command", ms: this.#shutdown !== undefined && !inTransaction(this.state) ? limits.partingMs : limits.commandMs };
   }
 }

@@ -89,13 +89,18 @@ export class Conversation<Asked extends { readonly type: string }> {
   }
 
   allows(type: string): boolean {
-    return Object.hasOwn(this.transitions[this.#ahead], type);
+    return this.#moves(type) !== undefined;
+  }
+
+  #moves(type: string): Moves | undefined {
+    const table = this.transitions[this.#ahead];
+    return Object.hasOwn(table, type) ? table[type] : undefined;
   }
 
   /** A question is on its way. What its reply will do is settled now. Throws where the table does not allow it. */
   ask(asked: Asked): void {
-    if (!this.allows(asked.type)) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
-    const moves = this.transitions[this.#ahead][asked.type]!;
+    const moves = this.#moves(asked.type);
+    if (moves === undefined) throw new Error(`${asked.type} is out of place in the state "${this.#ahead}"`);
     this.#owed.push({ asked, moves });
     const hoped = moves[2] ?? moves[3] ?? "same";
     if (hoped !== "same") this.#ahead = hoped;

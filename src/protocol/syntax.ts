@@ -7,7 +7,7 @@
 
 import {
   AT_SIGN, ATEXT, BACKSLASH, CLASSES, COLON, COMMA, DCONTENT, DIGIT, DOT, DOUBLE_QUOTE, ESMTP_VALUE, GREATER_THAN, HEXDIG, HYPHEN,
-  LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, textOf, UNDERSCORE,
+  LDH, LEFT_BRACKET, LESS_THAN, LET_DIG, NON_ASCII, PRINTABLE, QTEXT, RIGHT_BRACKET, UNDERSCORE,
 } from "./bytes.js";
 import { FAIL, Scan, span, type Rule } from "./scan.js";
 
@@ -32,21 +32,27 @@ export function reversePath(scan: Scan): Path | null | undefined {
 
 /** "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path (§4.1.1.3: "Postmaster" in any case) */
 export function forwardPath(scan: Scan): Path | undefined {
-  const from = scan.at;
-  if (scan.skip(LESS_THAN) && scan.skipWord("POSTMASTER") && scan.skip(GREATER_THAN)) {
-    return { sourceRoute: [], localPart: textOf(scan.octets, from + 1, scan.at - 1)!, domain: "" };
-  }
-  scan.at = from;
-  return path(scan);
+  return path(scan, isPostmaster);
 }
 
 /** Path = "<" [ A-d-l ":" ] Mailbox ">" */
-function path(scan: Scan): Path | undefined {
+function path(scan: Scan, alone?: Alone): Path | undefined {
   if (!scan.skip(LESS_THAN)) return undefined;
-  const sourceRoute = scan.octet === AT_SIGN ? adl(scan) : [];
-  const found = sourceRoute && mailbox(scan, sourceRoute);
+  const sourceRoute = scan.octet === AT_SIGN ? adl(scan) : NO_ROUTE;
+  const found = sourceRoute && mailbox(scan, sourceRoute, alone);
   return scan.skip(GREATER_THAN) ? found : undefined;
 }
+
+/** §4.5.1: the one address that goes without a domain, in any case. */
+export function isPostmaster(localPart: string): boolean {
+  return localPart.toLowerCase() === "postmaster";
+}
+
+/** Which local parts may stand without a domain. */
+type Alone = (localPart: string) => boolean;
+
+const NOBODY: Alone = () => false;
+const NO_ROUTE: readonly string[] = [];
 
 /** A-d-l = At-domain *( "," At-domain ), At-domain = "@" Domain — and the ":" that ends it */
 function adl(scan: Scan): string[] | undefined {
@@ -60,11 +66,11 @@ function adl(scan: Scan): string[] | undefined {
 }
 
 /** Mailbox = Local-part "@" ( Domain / address-literal ) */
-export function mailbox(scan: Scan, sourceRoute: readonly string[] = []): Path | undefined {
+export function mailbox(scan: Scan, sourceRoute = NO_ROUTE, alone = NOBODY): Path | undefined {
   const localPart = scan.take(localPartRule) ?? (scan.lenient("dots-in-local-part") ? scan.take(atomsAndDots) : undefined);
   if (localPart === undefined) return undefined;
-  if (!scan.skip(AT_SIGN)) return sourceRoute.length === 0 && scan.lenient("address-without-domain") ? { sourceRoute, localPart, domain: "" } : undefined;
-  const domain = mailboxHost(scan);
+  const mayStandAlone = (): boolean => sourceRoute.length === 0 && (alone(localPart) || scan.lenient("address-without-domain"));
+  const domain = scan.skip(AT_SIGN) ? mailboxHost(scan) : mayStandAlone() ? "" : undefined;
   return domain === undefined ? undefined : { sourceRoute, localPart, domain };
 }
 

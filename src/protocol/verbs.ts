@@ -7,7 +7,8 @@ import type { Leniency } from "./leniency.js";
 import type { Limits } from "./limits.js";
 import { isReply, REPLIES, reply, type Reply } from "./reply.js";
 import { Scan } from "./scan.js";
-import { esmtpKeyword, esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path } from "./syntax.js";
+import { esmtpValue, formatPath, forwardPath, host, mailbox, reversePath, word, type Path } from "./syntax.js";
+import { keyword } from "./words.js";
 
 /** A verb that stands alone. */
 interface Alone<T extends string> extends Row<{ readonly type: T }> { parse(scan: Scan, terms: Terms): { readonly type: T } | Reply }
@@ -74,11 +75,12 @@ export const COMMANDS = {
     parse: (scan, terms) => {
       const from = pathAfter(scan, "FROM", reversePath);
       if (from === undefined) return badSyntax(MAIL_SYNTAX, "5.1.7");
+      const { ascii } = scan; // so far
       const given = parameters(scan, terms, terms.grammar.mail);
       if (isReply(given)) return given;
       const mail: Mail = { type: "MAIL", reversePath: from, parameters: given };
       const { forwarded } = terms;
-      return (from && pathProblem(from, terms, mail, SENDER)) ?? (forwarded === undefined ? mail : { ...mail, forwarded });
+      return (from && pathProblem(from, ascii, terms, mail, SENDER)) ?? (forwarded === undefined ? mail : { ...mail, forwarded });
     },
     format: (command) => `MAIL FROM:${formatPath(command.reversePath)}${formatParameters(command.parameters)}`,
     ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.mail) ?? REPLIES.senderOk,
@@ -93,10 +95,11 @@ export const COMMANDS = {
     parse: (scan, terms) => {
       const to = pathAfter(scan, "TO", forwardPath);
       if (to === undefined) return badSyntax(RCPT_SYNTAX, "5.1.3");
+      const { ascii } = scan; // so far
       const given = parameters(scan, terms, terms.grammar.rcpt);
       if (isReply(given)) return given;
       if (terms.transaction.recipients.length >= terms.limits.recipients) return REPLIES.tooManyRecipients;
-      return pathProblem(to, terms, terms.transaction.mail, RECIPIENT) ?? { type: "RCPT", forwardPath: to, parameters: given };
+      return pathProblem(to, ascii, terms, terms.transaction.mail, RECIPIENT) ?? { type: "RCPT", forwardPath: to, parameters: given };
     },
     format: (command) => `RCPT TO:${formatPath(command.forwardPath)}${formatParameters(command.parameters)}`,
     ok: ({ parameters: given }, { grammar }) => unanswered(given, grammar.rcpt) ?? REPLIES.recipientOk,
@@ -250,17 +253,17 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
   if (atEnd(scan)) return NO_PARAMETERS;
   const given: Record<string, Parameters[string]> = {};
   while (!atEnd(scan)) {
-    const keyword = scan.take(esmtpKeyword)?.toUpperCase();
+    const name = keyword(scan, terms.grammar.words);
     const value = scan.skip(EQUALS) ? scan.take(esmtpValue) ?? "" : undefined;
     const ascii = value === undefined || isAscii(value) || offersUtf8(terms); // RFC 6531 §3.3
-    if (keyword === undefined || value === "" || !ascii || !delimited(scan)) return REPLIES.parameterSyntax;
+    if (name === undefined || value === "" || !ascii || !delimited(scan)) return REPLIES.parameterSyntax;
     const negotiated = terms.hello !== undefined && terms.hello.type !== "HELO"; // §4.1.1.2
-    const parameter = negotiated ? known.get(keyword) : undefined;
+    const parameter = negotiated ? known.get(name) : undefined;
     if (parameter === undefined) return REPLIES.parameterUnknown;
-    if (Object.hasOwn(given, keyword)) return REPLIES.parameterTwice;
+    if (given[name] !== undefined) return REPLIES.parameterTwice;
     const parsed = parameter.parse(value, terms);
     if (typeof parsed === "object") return parsed;
-    given[keyword] = parsed;
+    given[name] = parsed;
   }
   for (const check of terms.grammar.checks) {
     const problem = check(given, terms);
@@ -271,9 +274,8 @@ function parameters(scan: Scan, terms: Terms, known: ReadonlyMap<string, Paramet
 
 /** What is said where nobody answers, of the first parameter that asks somebody to act. */
 function unanswered(given: Parameters, known: ReadonlyMap<string, Parameter>): Reply | undefined {
-  if (given === NO_PARAMETERS) return undefined;
-  for (const [keyword, value] of Object.entries(given)) {
-    const said = known.get(keyword)?.unanswered?.(value);
+  for (const keyword in given) {
+    const said = known.get(keyword)?.unanswered?.(given[keyword]!);
     if (said !== undefined) return said;
   }
   return undefined;
@@ -284,15 +286,14 @@ function offersUtf8({ grammar }: Terms): boolean {
 }
 
 /** What stands against a path that is well formed: its length (§4.5.3.1.1 to 3), or characters that were not announced. */
-function pathProblem(path: Path, terms: Terms, mail: Mail, replies: typeof SENDER): Reply | undefined {
-  const ascii = isAscii(path.localPart) && isAscii(path.domain) && path.sourceRoute.every(isAscii);
+function pathProblem(path: Path, ascii: boolean, terms: Terms, mail: Mail, replies: typeof SENDER): Reply | undefined {
   if (!ascii && !announcesUtf8(mail)) return offersUtf8(terms) ? replies.needsUtf8 : REPLIES.nonAscii;
-  return fits(path, terms.limits) ? undefined : replies.tooLong;
+  return fits(path, ascii, terms.limits) ? undefined : replies.tooLong;
 }
 
-function fits({ sourceRoute, localPart, domain }: Path, limits: Limits): boolean {
-  const local = octetLength(localPart);
-  const host = octetLength(domain);
-  const route = sourceRoute.reduce((octets, hop) => octets + octetLength(hop) + "@,".length, 0);
-  return local <= limits.localPartOctets && host <= limits.domainOctets && route + local + host + "<@>".length <= limits.pathOctets;
+function fits({ sourceRoute, localPart, domain }: Path, ascii: boolean, limits: Limits): boolean {
+  const octets = (text: string): number => (ascii ? text.length : octetLength(text));
+  const [local, host] = [octets(localPart), octets(domain)];
+  const path = sourceRoute.reduce((sum, hop) => sum + octets(hop) + "@,".length, local + host + "<@>".length);
+  return local <= limits.localPartOctets && host <= limits.domainOctets && path <= limits.pathOctets;
 }

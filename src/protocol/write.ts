@@ -5,7 +5,7 @@ import type { Bdat, Mail, Request } from "./command.js";
 import type { Grammar, Terms } from "./extension.js";
 import { isReply } from "./reply.js";
 import { Scan } from "./scan.js";
-import { verb } from "./verb.js";
+import { verb } from "./words.js";
 
 /** Writes a command as the other end reads it, without CRLF. Throws RangeError for a verb that the grammar does not have. */
 export function formatCommand(command: Request | Bdat, grammar: Grammar): string {

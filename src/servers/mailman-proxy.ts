@@ -1,6 +1,6 @@
 // Relays, as PureProxy does; but an address that the local Mailman knows goes to its LMTP server.
 
-import { reply, type Extension, type Mail, type Path, type Reply } from "../protocol/index.js";
+import { isPostmaster, reply, type Extension, type Mail, type Path, type Reply } from "../protocol/index.js";
 import { inTime, type Address, type NextHop, type Passage, type Peer } from "../transport/index.js";
 import type { AddressRule, Listed } from "./mailman/address.js";
 import { readMailmanConfig, type MailmanConfig } from "./mailman/config.js";
@@ -9,7 +9,7 @@ import { PostfixMaps } from "./mailman/maps.js";
 import { Mixed, type Post } from "./mailman/mixed.js";
 import { Rest } from "./mailman/rest.js";
 import { PureProxy, type Patience, type PureProxyOptions } from "./pure-proxy.js";
-import { isPostmaster, RELAYING_DENIED } from "./relaying.js";
+import { RELAYING_DENIED } from "./relaying.js";
 
 export interface MailmanProxyOptions extends PureProxyOptions {
   /** Mailman's configuration: "/etc/mailman3/mailman.cfg" if not given. It tells where Mailman listens and how its lists are known. */

@@ -1,6 +1,6 @@
 // Who may relay, and where to: what keeps a proxy from being an open relay (RFC 5321 §7.9).
 
-import { reply, type Path } from "../protocol/index.js";
+import { isPostmaster, reply, type Path } from "../protocol/index.js";
 import { isOnThisHost, Networks, type Peer } from "../transport/index.js";
 
 export interface RelayingOptions {
@@ -11,11 +11,6 @@ export interface RelayingOptions {
 }
 
 export const RELAYING_DENIED = reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2");
-
-/** §4.5.1: the one address that goes without a domain. */
-export function isPostmaster(localPart: string): boolean {
-  return localPart.toLowerCase() === "postmaster";
-}
 
 export class Relaying {
   readonly #networks: Networks;

@@ -8,7 +8,7 @@ import {
 } from "../../dist/protocol/index.js";
 import { isReply } from "../../dist/protocol/reply.js";
 import { Scan } from "../../dist/protocol/scan.js";
-import { verb } from "../../dist/protocol/verb.js";
+import { verb } from "../../dist/protocol/words.js";
 import { newTerms } from "../../dist/protocol/verbs.js";
 import { writeCommand } from "../../dist/protocol/write.js";
 import { Drive, octetsOf } from "../drive.js";

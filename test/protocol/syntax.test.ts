@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { formatMailbox, formatPath } from "../../dist/protocol/index.js";
 import { FAIL, Scan, type Rule } from "../../dist/protocol/scan.js";
 import { addressLiteral, domain, forwardPath, mailbox, reversePath } from "../../dist/protocol/syntax.js";
-import { verb } from "../../dist/protocol/verb.js";
+import { verb } from "../../dist/protocol/words.js";
 import { octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 
