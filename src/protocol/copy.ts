@@ -5,6 +5,12 @@ import { NO_OCTETS } from "./bytes.js";
 /** From there on a call of set() costs less than a loop (bench/data.js, lines of 72). */
 const WORTH_SET = 48;
 
+/**
+ * Where the copy of a short segment is put together, and taken from once its length is known. A view would keep the room for the most
+ * that it might have been, and memory of its own, which costs more to get than the octets to read (bench/data.js, segments of 64 and one).
+ */
+const SCRATCH = new Uint8Array(256);
+
 export class Copy {
   readonly #octets: Uint8Array;
   /** Up to there the octets are in the copy, or left out. */
@@ -41,14 +47,17 @@ export class Copy {
 
   /** All up to `to`: the octets themselves, or a view of them, where nothing was dropped or put in. */
   content(to: number): Uint8Array {
-    if (this.#copy !== undefined) return this.#take(to).subarray(0, this.#length);
+    if (this.#copy !== undefined) {
+      const copy = this.#take(to);
+      return copy === SCRATCH ? first(SCRATCH, this.#length) : copy.subarray(0, this.#length);
+    }
     if (this.#done >= to) return NO_OCTETS;
     const whole = this.#done === 0 && to === this.#octets.length; // a view costs as much as to read some octets (bench/data.js, segments of one)
     return whole ? this.#octets : this.#octets.subarray(this.#done, to);
   }
 
   #take(to: number): Uint8Array {
-    const copy = (this.#copy ??= new Uint8Array(this.#room));
+    const copy = (this.#copy ??= this.#room > SCRATCH.length ? new Uint8Array(this.#room) : SCRATCH);
     const octets = this.#octets;
     let at = this.#done;
     let length = this.#length;
@@ -62,4 +71,12 @@ export class Copy {
     this.#done = to;
     return copy;
   }
+}
+
+/** The first `length` octets, as an array of their own. */
+export function first(octets: Uint8Array, length: number): Uint8Array {
+  if (length > WORTH_SET) return octets.slice(0, length);
+  const own = new Uint8Array(length);
+  for (let at = 0; at < length; at++) own[at] = octets[at]!;
+  return own;
 }

@@ -17,7 +17,6 @@ const WORTH_MAKING = 16_384;
 /** Further than any segment reaches, and still a small number, which costs less to keep than Infinity (bench/data.js, segments of one octet). */
 const NEVER = 2 ** 30 - 1;
 
-const NO_WORDS = new Int32Array(0);
 const WORD_OCTETS = Int32Array.BYTES_PER_ELEMENT;
 const LOW_7_BITS = 0x7f7f7f7f;
 /** Added to the low seven bits of an octet, it sets the high one, unless they are 0x0D or less. */
@@ -33,9 +32,10 @@ export class Lines implements Passed {
   readonly #octets: Uint8Array;
   readonly #to: number;
   readonly #most: number;
-  readonly #words: Int32Array = NO_WORDS;
+  /** Made when first looked at: the kernel may leave nothing to them. */
+  #words: Int32Array | undefined;
   /** Octets in front of the first word: words stand at addresses that are multiples of four. */
-  readonly #before: number = 0;
+  #before = 0;
   /** In front of these places, words and the kernel are not tried. */
   #wordsFrom = NEVER;
   #kernelFrom = NEVER;
@@ -48,9 +48,7 @@ export class Lines implements Passed {
     this.#to = to;
     this.#most = most;
     if (to - from < WORTH_WORDS) return;
-    const { buffer, byteOffset } = octets;
-    this.#before = -byteOffset & (WORD_OCTETS - 1);
-    this.#words = new Int32Array(buffer, byteOffset + this.#before, (to - this.#before) >> 2);
+    this.#before = -octets.byteOffset & (WORD_OCTETS - 1);
     this.#wordsFrom = from;
     kernelMade ||= to - from >= WORTH_MAKING;
     if (kernelMade) this.#kernelFrom = from;
@@ -133,7 +131,7 @@ export class Lines implements Passed {
       if (octet === CR || octet === LF) return at;
       this.bits |= octet;
     }
-    const words = this.#words;
+    const words = (this.#words ??= new Int32Array(octets.buffer, octets.byteOffset + before, (to - before) >> 2));
     const length = words.length;
     let nth = (at - before) >> 2;
     if (nth < length) {

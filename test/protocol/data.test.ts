@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { decoder, encoder, endOfData, LINE_ENDINGS, stuff, unstuff, type LineEndings } from "../../dist/protocol/index.js";
-import { make, REACH, type Assembly } from "../../dist/protocol/kernel.js";
+import { Kernel, make, REACH, type Assembly } from "../../dist/protocol/kernel.js";
 import { latin1, octetsOf } from "../drive.js";
 import { random, splits } from "../splits.js";
 
@@ -288,6 +288,36 @@ test("the kernel passes all that is ordinary, dots included, and stops in the bl
       assert.is(kernel?.put !== undefined, put && kernel !== undefined);
     }
   }
+});
+
+test("the kernel is given an octet once, and asked once for a segment, or for every 1024 octets of what it cannot pass: an exact count", () => {
+  const given = { octets: 0, times: 0 };
+  const { load, pass } = Kernel.prototype;
+  Kernel.prototype.load = function (octets, from, to) {
+    const loadedTo = load.call(this, octets, from, to);
+    given.octets += loadedTo - from;
+    return loadedTo;
+  };
+  Kernel.prototype.pass = function (...args) {
+    given.times += 1;
+    return pass.apply(this, args);
+  };
+  const length = 65_536;
+  for (const unit of [`${"x".repeat(70)}\r\n`, "\r\n", "..\r\n", "a", "a\r", "a\n", "abcdefg\ra\r\n", `${"x".repeat(1500)}\r\n.\t\r\n`]) {
+    const ordinary = !/\r(?!\n)|(?<!\r)\n|\t/.test(unit);
+    for (const segments of [1, 2, 4]) {
+      const octets = octetsOf(unit.repeat(Math.ceil(length / unit.length))).subarray(0, length);
+      for (const work of [() => { const state = decoder("pass", 1000); return () => void unstuff(state, octets, 0, length); }, () => { const state = encoder(); return () => void stuff(state, octets); }]) {
+        Object.assign(given, { octets: 0, times: 0 });
+        const next = work();
+        for (let nth = 0; nth < segments; nth++) next();
+        const times = segments * (ordinary ? 1 : length / 1024);
+        assert.ok(given.octets <= (hasKernel ? segments * length : 0) && given.times <= (hasKernel ? times : 0), `${unit.slice(-9)}: ${given.octets} octets, ${given.times} times`);
+      }
+    }
+  }
+  Object.assign(Kernel.prototype, { load, pass });
+  assert.ok(!hasKernel || given.octets > 0);
 });
 
 test("no kernel where there is no WebAssembly, or where it is not allowed", () => {

@@ -316,6 +316,17 @@ test("linear: a line that comes octet by octet is searched once", () => {
   assert.match(drive.replies, /500 5.5.2 Line too long\r\n250 2.0.0 OK\r\n$/);
 });
 
+test("a list of one reply is that reply", () => {
+  const drive = new Drive(settings(), { slow: true });
+  drive.answer().feed("EHLO x\r\n").answer().feed("NOOP\r\n");
+  drive.takeReplies();
+  const fine = reply(250, "2.0.0", "Fine");
+  assert.throws(() => drive.server.reply([fine, fine]), /2 replies, where 1 can be given/);
+  drive.server.reply([fine]);
+  drive.run();
+  assert.is(drive.takeReplies(), "250 2.0.0 Fine\r\n");
+});
+
 test("a list of replies is looked at before any of it is said", () => {
   const drive = new Drive(settings({ lmtp: true }), { slow: true });
   drive.answer().feed("LHLO x\r\n").answer().feed("MAIL FROM:<a@b>\r\n").answer().feed("RCPT TO:<c@d>\r\n").answer().feed("RCPT TO:<e@f>\r\n").answer().feed("DATA\r\n").answer().feed("x\r\n.\r\n");
