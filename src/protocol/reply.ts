@@ -127,7 +127,8 @@ export function formatReply({ code, enhanced, lines }: Reply, format: ReplyForma
   const plain = lines.every((line) => line.length <= room && PLAIN.test(line)); // nearly always
   const texts = plain ? lines : lines.flatMap((line) => wrap(printable(line, format.utf8), room));
   const last = texts.length - 1;
-  const before = texts.slice(0, last).map((each) => `${code}-${prefix}${each}\r\n`).join("");
+  let before = "";
+  for (let nth = 0; nth < last; nth++) before += `${code}-${prefix}${texts[nth]}\r\n`;
   return `${before}${code} ${prefix}${texts[last]}\r\n`;
 }
 
