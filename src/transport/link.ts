@@ -11,6 +11,7 @@ import { detach } from "./socket-wire.js";
 import type { Eventually } from "./eventually.js";
 import type { ChannelBinding, TlsOptions } from "./tls.js";
 import { troubleIn, troubleOf, TROUBLES } from "./trouble.js";
+import { Turn } from "./turn.js";
 
 export interface LinkOptions {
   /** Sent in front of all else, TLS too: the header of the PROXY protocol. */
@@ -34,8 +35,6 @@ type Settle = (reply: Reply) => void;
 
 /** Replies are short, and what is read here has been looked at before the next is: all connections read into the same octets. */
 const READ = Buffer.allocUnsafeSlow(4_096);
-/** Fewer octets, said in one turn in several pieces, are put together: to copy them costs less than to hand over each. */
-const TOGETHER_OCTETS = 8_192;
 
 const SECURED = reply(220, "2.0.0", "Secured", "RFC 3207 §4");
 const CREDENTIALS = Buffer.from("(credentials)\r\n");
@@ -59,10 +58,7 @@ export class Link {
   #onDrained: (() => void) | undefined;
   #onSecured: Settle | undefined;
   #lost: Reply | undefined;
-  /** What is said in this turn; it leaves behind it. */
-  #said: (string | Uint8Array)[] = [];
-  #saidOctets = 0;
-  #scheduled = false;
+  readonly #turn = new Turn(() => this.#socket, () => this.#pump());
   /** What was said last are credentials. */
   #discreet = false;
   /** The wait for the connection, or for a handshake; undefined once it is there. */
@@ -122,7 +118,7 @@ export class Link {
   ask(command: Request): Promise<Reply> {
     if (this.#lost !== undefined) return Promise.resolve(this.#lost);
     this.#client.send(command);
-    this.#schedule();
+    this.#turn.begin();
     return new Promise((resolve) => this.#owed.push(resolve));
   }
 
@@ -231,12 +227,6 @@ export class Link {
     this.#onDrained = undefined;
   }
 
-  /** What is asked in one turn leaves with one write. */
-  #schedule(): void {
-    if (!this.#scheduled) process.nextTick(leave, this);
-    this.#scheduled = true;
-  }
-
   #pump(): void {
     while (this.#lost === undefined) {
       const step = this.#client.next();
@@ -244,7 +234,7 @@ export class Link {
         case "output":
           this.#discreet = step.secret === true;
           if (this.#options.trace !== undefined) this.#trace("client", this.#discreet ? CREDENTIALS : step.octets);
-          this.#say(step.text ?? step.octets);
+          this.#turn.say(step.text ?? step.octets);
           break;
         case "reply":
           this.#owed.shift()!(step.reply);
@@ -260,33 +250,6 @@ export class Link {
           return this.#over(step.loss === undefined ? TROUBLES.closed : troubleIn(step.loss));
       }
     }
-  }
-
-  /** What is said in one turn leaves as one: a small message with its end, and what stands in front of it. */
-  #say(piece: string | Uint8Array): void {
-    this.#said.push(piece);
-    this.#saidOctets += piece.length;
-    if (this.#saidOctets > TOGETHER_OCTETS) this.#write();
-    else this.#schedule();
-  }
-
-  /** The turn is over. */
-  leave(): void {
-    this.#scheduled = false;
-    this.#pump();
-    if (this.#lost === undefined && this.#said.length > 0) this.#write();
-  }
-
-  #write(): void {
-    const said = this.#said;
-    const small = this.#saidOctets <= TOGETHER_OCTETS;
-    this.#said = [];
-    this.#saidOctets = 0;
-    if (said.length === 1) return void this.#socket.write(said[0]!);
-    if (small) return void this.#socket.write(Buffer.concat(said.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece))));
-    this.#socket.cork();
-    for (const piece of said) this.#socket.write(piece);
-    this.#socket.uncork();
   }
 
   #trace(from: "client" | "server", octets: Uint8Array): void {
@@ -330,8 +293,4 @@ export class Link {
     for (const settle of [...this.#owed.splice(0), this.#onDrained, this.#onSecured]) settle?.(why);
     this.#options.over(this);
   }
-}
-
-function leave(link: Link): void {
-  link.leave();
 }
