@@ -29,5 +29,5 @@ const there = all.filter(({ absent }) => absent === undefined);
 const tables = [];
 for (const shape of shapes()) tables.push(await table(shape, all));
 const bundle = await inOneFile();
-tables.push(await memory(there), await starting(bundle.absent === undefined ? [...there, bundle] : there));
+tables.push(await memory(there), await starting(bundle === undefined ? there : [...there, bundle]));
 report("loopback", tables);

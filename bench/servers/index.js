@@ -31,15 +31,14 @@ export function servers() {
   ];
 }
 
-/** Ours as programs ship it that have a bundler: what it needs of the package in one file. @returns {Promise<Server>} */
+/** Ours as programs ship it that have a bundler: what it needs of the package in one file. @returns {Promise<Server | undefined>} */
 export async function inOneFile() {
   const bundler = await peer("esbuild");
-  const server = { name: "smtpd, in one file", ...missing(bundler, NOT_INSTALLED) };
-  if (bundler === undefined) return { ...server, start: () => script("servers/discard.js", []) };
+  if (bundler === undefined) return undefined;
   const entry = fileURLToPath(new URL("discard.js", import.meta.url));
   const { outputFiles } = await bundler.build({ entryPoints: [entry], bundle: true, format: "esm", platform: "node", write: false, logLevel: "error" });
   const folder = scratch("bundle", { "discard.mjs": outputFiles[0].text });
-  return { ...server, start: (port) => ({ command: process.execPath, args: [join(folder, "discard.mjs"), String(port)] }) };
+  return { name: "smtpd, in one file", start: (port) => ({ command: process.execPath, args: [join(folder, "discard.mjs"), String(port)] }) };
 }
 
 /** @param {string} name @param {string} module @param {string} path @param {string} why @returns {Server} */

@@ -75,7 +75,7 @@ export abstract class Answering {
     for (const given of replies) this.check(first, given);
     for (let nth = 0; this.conversation.oldest !== undefined; nth++) {
       const asked = this.conversation.oldest;
-      this.answer(asked, this.completed(asked, nth < replies.length ? replies[nth] : replies.at(-1)));
+      this.answer(asked, this.completed(asked, replies[nth] ?? replies.at(-1)));
     }
   }
 

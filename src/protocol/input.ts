@@ -99,13 +99,15 @@ export class Input {
   #lineEnd(leniencies: ReadonlySet<Leniency>): boolean {
     const { octets, to } = this;
     let afterCr = this.#afterCr;
-    for (let at = this.at; at < to; at++) {
+    let at = this.at;
+    for (;;) {
       while (!afterCr && octets[at]! > CR) at += 1; // nearly all
       if (at >= to) break;
       const octet = octets[at]!;
+      at += 1;
       if (octet === LF && (afterCr || leniencies.has("bare-lf"))) {
         this.#afterCr = false;
-        this.at = at + 1;
+        this.at = at;
         return true;
       }
       if (afterCr || octet === LF) this.#bare = true;

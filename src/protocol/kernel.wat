@@ -1,7 +1,7 @@
 ;; Passes over ordinary lines of mail data, a block of 64 octets at a time: what lines.ts does in TypeScript, and says why.
 ;; kernel.ts has this, assembled: test/interop/kernel.test.ts compares. CR is 13, LF 10, a dot 46.
 (module
-  ;; Three words that are told, and from 16 on all octets OR-ed together; from 64 on octets that are loaded, with one in front of them;
+  ;; Four words that are told, and from 16 on all octets OR-ed together; from 64 on octets that are loaded, with one in front of them;
   ;; from 131072 on what is put together.
   (memory (export "memory") 4)
 

@@ -31,7 +31,7 @@ export function parseReply(text: string): Reply {
   if (digits === undefined) throw new RangeError("a reply begins with three digits (RFC 5321 §4.2)");
   const lines = text.split(/\r?\n/).map((line) => (line.startsWith(digits) && /^(?:[ -]|$)/.test(line.slice(3)) ? line.slice(4) : line));
   const enhanced = enhancedOf(Number(digits), lines[0]!);
-  return reply(Number(digits), enhanced, without(enhanced, lines));
+  return reply(Number(digits), enhanced, withoutEnhanced(enhanced, lines));
 }
 
 /** Reads replies line by line, as they come from a server (§4.2). */
@@ -67,7 +67,7 @@ export class ReplyReader {
     this.#lines = [];
     this.#octets = 0;
     const shown = enhanced ? enhancedOf(code, lines[0]!) : "";
-    return { code: understood(code), enhanced: shown, lines: without(shown, lines), clause: "" };
+    return { code: understood(code), enhanced: shown, lines: withoutEnhanced(shown, lines), clause: "" };
   }
 }
 
@@ -100,7 +100,7 @@ function enhancedOf(code: number, line: string): string {
 }
 
 /** Texts without the enhanced code. */
-function without(enhanced: string, lines: readonly string[]): readonly string[] {
+function withoutEnhanced(enhanced: string, lines: readonly string[]): readonly string[] {
   return enhanced === "" ? lines : lines.map((line) => (line === enhanced || line.startsWith(`${enhanced} `) ? line.slice(enhanced.length).trimStart() : line));
 }
 
@@ -129,7 +129,7 @@ export function formatReply({ code, enhanced, lines }: Reply, format: ReplyForma
   const last = texts.length - 1;
   let before = "";
   for (let nth = 0; nth < last; nth++) before += `${code}-${prefix}${texts[nth]}\r\n`;
-  return `${before}${code} ${prefix}${texts[last]}\r\n`;
+  return `${before}${code} ${prefix}${texts[last] ?? ""}\r\n`;
 }
 
 const PLAIN = /^[\x09\x20-\x7e]*$/;
@@ -147,7 +147,7 @@ export function isReply(value: object): value is Reply {
 
 /** Reply-code = %x32-35 %x30-35 %x30-39 */
 function isCode(code: number): boolean {
-  return Number.isInteger(code) && code >= 200 && code < 600 && understood(code) === code;
+  return code % 1 === 0 && code >= 200 && code < 600 && understood(code) === code;
 }
 
 function isEnhanced(text: string): boolean {

@@ -13,7 +13,7 @@ const NOTHING: readonly Leniency[] = [];
 export class Scan {
   readonly octets: Uint8Array;
   at: number;
-  /** All that was taken so far is ASCII. */
+  /** All that was taken so far is ASCII; of a line that is its path, until its parameters are read. */
   ascii = true;
   /** What was let pass so far, in order. */
   used: readonly Leniency[] = NOTHING;

@@ -52,7 +52,7 @@ export function isPostmaster(localPart: string): boolean {
 type Alone = (localPart: string) => boolean;
 
 const NOBODY: Alone = () => false;
-const NO_ROUTE: readonly string[] = [];
+const NO_ROUTE: readonly string[] = Object.freeze([]);
 
 /** A-d-l = At-domain *( "," At-domain ), At-domain = "@" Domain — and the ":" that ends it */
 function adl(scan: Scan): string[] | undefined {

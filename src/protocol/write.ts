@@ -23,9 +23,7 @@ export function writeCommand(command: Request | Bdat, terms: Terms): string {
   const { grammar, limits } = terms;
   const row = grammar.rows.get(command.type);
   const line = `${written(command, row)}\r\n`;
-  const length = put(line);
-  if (length > (grammar.lineOctets.get(command.type) ?? limits.commandLineOctets)) throw new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
-  const scan = new Scan(octets, 0, terms.leniencies);
+  const scan = new Scan(readable(line, grammar.lineOctets.get(command.type) ?? limits.commandLineOctets), 0, terms.leniencies);
   if (command.type !== "response") verb(scan);
   const read = row!.parse?.(scan, terms) ?? command;
   if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
@@ -42,20 +40,31 @@ function written(command: Request | Bdat, row: Row | undefined): string {
 const UNWRITTEN: ReadonlySet<string> = new Set(["leniencies", "forwarded"]);
 const NOTHING: ReadonlySet<string> = new Set();
 
-/** The line that is read back. One for all: octets of its own would cost each command as much as all the rest of its writing. */
-let octets: Uint8Array = new Uint8Array(LIMITS.commandLineOctets);
+/**
+ * The line that is read back, as long as the longest may be; what it holds stays until the next is put there. One for all: octets of
+ * its own would cost each command as much as all the rest of its writing.
+ */
+let readBack = new Uint8Array(LIMITS.commandLineOctets);
 
-/** Puts a line there, and gives its length in octets. */
-function put(line: string): number {
-  if (octets.length < line.length) octets = new Uint8Array(line.length);
+/** The octets of a line, of at most `most`. */
+function readable(line: string, most: number): Uint8Array {
+  if (line.length > most) throw tooLong(); // no character takes less than an octet
+  if (readBack.length < line.length) readBack = new Uint8Array(most);
   let ascii = true;
   for (let at = 0; at < line.length; at++) {
     const code = line.charCodeAt(at);
     if ((code < SP && at < line.length - "\r\n".length) || code === DEL) throw new RangeError("a command holds no control characters (RFC 5321 §4.1.2)");
     if (code > DEL) ascii = false;
-    octets[at] = code;
+    readBack[at] = code;
   }
-  return ascii ? line.length : (octets = octetsOf(line)).length;
+  if (ascii) return readBack;
+  const octets = octetsOf(line);
+  if (octets.length > most) throw tooLong();
+  return octets;
+}
+
+function tooLong(): RangeError {
+  return new RangeError("the command is too long (RFC 5321 §4.5.3.1.4)");
 }
 
 /** Whether two plain values are equal; but for what the other may have besides. Without lists of what they hold: it is done for each command. */

@@ -53,7 +53,7 @@ function withProtocol({ hello, mail, secure = false, lmtp = false }: Passed, aut
 /** date-time of RFC 5322 §3.3, in local time with its offset (§4.4). Many messages come in a second, and it is made once in that. */
 export function dateTime(date: Date): string {
   const east = -date.getTimezoneOffset();
-  const second = Math.trunc(date.getTime() / 1000);
+  const second = Math.floor(date.getTime() / 1000);
   if (second !== latest.second || east !== latest.east) latest = { second, east, text: written(date, east) };
   return latest.text;
 }

@@ -61,11 +61,11 @@ const NOT_TO_US = 530;
 
 const RSET: Plain = { type: "RSET" };
 
-/** Of the shortest time that is waited for anything, so much may it be longer; and in milliseconds. */
-const TICK = { share: 0.1, least: 10, most: 1_000 };
+/** Of the shortest time that is waited for anything; a wait ends up to two ticks late, since it begins and ends with one. And in milliseconds. */
+const TICK = { share: 0.05, least: 10, most: 1_000 };
 
 /** A connection that is ready for mail, and what is known of its other end. */
-interface Way {
+interface Ready {
   readonly link: Link;
   /** Parameters that it does not know, and that are left out. */
   readonly omitted: { readonly mail: ReadonlySet<string>; readonly rcpt: ReadonlySet<string> };
@@ -80,7 +80,7 @@ export class Upstream {
   readonly #options: UpstreamOptions & typeof DEFAULTS;
   readonly #known: readonly Extension[];
   /** Idle connections, those used last at the end. */
-  #idle: Way[] = [];
+  #idle: Ready[] = [];
   /** Connections that there are, idle or not. */
   readonly #links = new Set<Link>();
   /** While there are connections. */
@@ -94,7 +94,7 @@ export class Upstream {
   /** Next hops are tried in order. Throws RangeError for what is no port, and for LMTP on the port of SMTP. */
   constructor(nextHops: NextHop | readonly NextHop[], options: UpstreamOptions = {}) {
     this.#nextHops = isNextHop(nextHops) ? [nextHops] : nextHops;
-    this.#options = { ...DEFAULTS, ...options };
+    this.#options = { ...DEFAULTS, ...defined(options) };
     if (!this.#nextHops.every(hasPort)) throw new RangeError("a port is a number from 1 to 65535");
     if (options.lmtp === true && this.#nextHops.some((hop) => isExchange(hop) || hop[1] === SMTP_PORT)) {
       throw new RangeError("LMTP is not spoken on port 25 (RFC 2033 §5)");
@@ -129,32 +129,32 @@ export class Upstream {
   /** Says QUIT on all idle connections, and begins nothing any more. Transactions that are open go on. */
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const link of this.#links) if (link.deadline < Infinity) link.destroy(TROUBLES.notReached);
-    await Promise.all(this.#idle.splice(0).map((way) => this.#letGo(way)));
+    for (const link of this.#links) if (beginsAgain(link)) link.destroy(TROUBLES.notReached);
+    await Promise.all(this.#idle.splice(0).map((ready) => this.#letGo(ready)));
   }
 
   #askForOffers(): Promise<Offers | undefined> {
     return inTime(this.#options.beginMs, undefined, async (givenUp) => {
-      const way = await this.#connect(givenUp);
-      if (isReply(way)) return undefined;
-      this.#keep(way);
+      const ready = await this.#connect(givenUp);
+      if ("code" in ready) return undefined;
+      this.#keep(ready);
       return this.#offers;
     }, [this.#closing]);
   }
 
   /** RSET and MAIL together. Where the connection was dead, nothing had begun, and nobody has to know. */
-  async #beginAgain(way: Way, mail: Mail, until: number, stop?: Signal, client?: Peer): Promise<Transaction> {
-    const { link } = way;
+  async #beginAgain(ready: Ready, mail: Mail, until: number, stop?: Signal, client?: Peer): Promise<Transaction> {
+    const { link } = ready;
     const giveUp = (): void => link.destroy(TROUBLES.notReached);
     stop?.addEventListener("abort", giveUp);
     link.idle(false);
     link.deadline = until;
     const reset = link.ask(RSET);
-    const given = await this.#mail(way, mail);
+    const given = await this.#mail(ready, mail);
     const alive = (await reset).code < 300 && link.lost === undefined;
     link.deadline = Infinity;
     stop?.removeEventListener("abort", giveUp);
-    if (alive) return this.#opened(way, given);
+    if (alive) return this.#opened(ready, given);
     void link.quit();
     return link.lost === TROUBLES.notReached ? new Transaction(link.lost) : this.#beginAfresh(mail, until, stop, client);
   }
@@ -162,12 +162,12 @@ export class Upstream {
   #beginAfresh(mail: Mail, until: number, stop?: Signal, client?: Peer): Promise<Transaction> {
     const late = new Transaction(TROUBLES.notReached);
     return inTime(until - performance.now(), late, async (givenUp) => {
-      const way = await this.#connect(givenUp, client);
-      return isReply(way) ? new Transaction(way) : this.#opened(way, await this.#mail(way, mail));
+      const ready = await this.#connect(givenUp, client);
+      return "code" in ready ? new Transaction(ready) : this.#opened(ready, await this.#mail(ready, mail));
     }, stop === undefined ? [this.#closing] : [stop, this.#closing]);
   }
 
-  #mail({ link, omitted }: Way, mail: Mail): Promise<Reply> {
+  #mail({ link, omitted }: Ready, mail: Mail): Promise<Reply> {
     link.transactions += 1;
     const offered = this.#options.xforward === true ? link.offers?.get(XFORWARD.keyword) : undefined;
     try {
@@ -178,17 +178,17 @@ export class Upstream {
     }
   }
 
-  #opened(way: Way, said: Reply): Transaction {
-    const { link, omitted } = way;
+  #opened(ready: Ready, said: Reply): Transaction {
+    const { link, omitted } = ready;
     const given = said.code === NOT_TO_US ? forNow(said) : said;
     if (given !== said) this.#report(link.target.address, given);
-    const transaction = new Transaction(given, { link, omitted: omitted.rcpt, done: () => this.#keep(way) });
+    const transaction = new Transaction(given, { link, omitted: omitted.rcpt, done: () => this.#keep(ready) });
     if (given.code >= 300) transaction.abort();
     return transaction;
   }
 
   /** Goes through the next hops, and through the addresses of each, until one is ready to take mail. */
-  async #connect(givenUp: Signal, client?: Peer): Promise<Way | Reply> {
+  async #connect(givenUp: Signal, client?: Peer): Promise<Ready | Reply> {
     let failure: Reply = TROUBLES.noNextHop;
     for (const hop of this.#nextHops) {
       const targets = await targetsOf(hop, { ...this.#options, stop: givenUp });
@@ -198,16 +198,16 @@ export class Upstream {
       }
       for (const target of targets) {
         if (givenUp.aborted) return TROUBLES.notReached;
-        const way = await this.#introduced(target, givenUp, client);
-        if (!isReply(way)) return way;
-        this.#report(target.address, (failure = way));
+        const ready = await this.#introduced(target, givenUp, client);
+        if (!("code" in ready)) return ready;
+        this.#report(target.address, (failure = ready));
       }
     }
     return failure;
   }
 
   /** A connection that is ready for MAIL, or why there is none. One that takes too long leaves time for other addresses. */
-  async #introduced(target: Target, givenUp: Signal, client?: Peer): Promise<Way | Reply> {
+  async #introduced(target: Target, givenUp: Signal, client?: Peer): Promise<Ready | Reply> {
     const { implicitTls = false, lmtp = false, tls = {}, limits = {}, leniencies = [], proxyProtocol, connectMs, introduceMs, most, trace } = this.#options;
     if (this.#links.size >= most) return TROUBLES.tooMany;
     const announcement = proxyProtocol && announcementOf(proxyProtocol, client);
@@ -238,14 +238,14 @@ export class Upstream {
   }
 
   /** Keeps a connection for the next transaction, if it is fit for one and there is room. */
-  #keep(way: Way): void {
-    const { link, most } = way;
+  #keep(ready: Ready): void {
+    const { link, most } = ready;
     const { keep, keepMs, proxyProtocol } = this.#options;
     const spent = proxyProtocol !== undefined || link.transactions >= most;
     if (spent || !link.free || this.#closing.aborted || this.#idle.length >= keep) return void link.quit();
     link.idle(true);
-    way.idleUntil = performance.now() + keepMs;
-    this.#idle.push(way);
+    ready.idleUntil = performance.now() + keepMs;
+    this.#idle.push(ready);
   }
 
   #over(lost: Link): void {
@@ -262,7 +262,7 @@ export class Upstream {
     while (this.#idle.length > 0 && this.#idle[0]!.idleUntil <= nowMs) void this.#letGo(this.#idle.shift()!);
   }
 
-  #letGo({ link }: Way): Promise<void> {
+  #letGo({ link }: Ready): Promise<void> {
     link.idle(false);
     return link.quit();
   }
@@ -271,12 +271,18 @@ export class Upstream {
 /** How often the times of all connections are looked at. */
 function tickMs({ limits, connectMs, keepMs, beginMs }: UpstreamOptions & typeof DEFAULTS): number {
   const { replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs } = { ...LIMITS, ...limits };
-  const shortest = Math.min(replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs, connectMs, keepMs, beginMs);
-  return Math.max(TICK.least, Math.min(TICK.most, shortest * TICK.share));
+  const times = [replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs, connectMs, keepMs, beginMs];
+  return Math.max(TICK.least, Math.min(TICK.most, Math.min(...times.filter(Number.isFinite)) * TICK.share));
 }
 
-function isReply(found: Way | Reply): found is Reply {
-  return "code" in found;
+/** What an option that is there and undefined stands for is the default. */
+function defined<O extends object>(options: O): O {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as O;
+}
+
+/** MAIL is on its way on a connection that was kept. */
+function beginsAgain({ deadline }: Link): boolean {
+  return deadline < Infinity;
 }
 
 /** What we are called, or how we prove it, cannot be written as a command. */

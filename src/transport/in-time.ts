@@ -27,6 +27,9 @@ export class Stop implements Signal {
   }
 }
 
+/** Of more, setTimeout makes a millisecond. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /**
  * What comes of `work`; `late` once `ms` have passed, or one of `stops` says so. The signal tells the work, so that it lets go of
  * what it holds.
@@ -41,7 +44,7 @@ export async function inTime<T, L>(ms: number, late: L, work: (givenUp: Signal) 
       resolve(late);
     };
   });
-  const timer = setTimeout(giveUp, ms);
+  const timer = setTimeout(giveUp, Math.min(ms, LONGEST_MS));
   for (const stop of stops) stop.addEventListener("abort", giveUp);
   return Promise.race([work(over), end]).finally(() => {
     clearTimeout(timer);

@@ -33,6 +33,13 @@ function upToData(): ClientDrive {
 }
 
 const path = (localPart: string, domain: string) => ({ sourceRoute: [], localPart, domain });
+test("a command that is too long is not written, whatever its characters take", () => {
+  const { client } = introduced();
+  for (const string of ["x".repeat(1_000_000), "x".repeat(LIMITS.commandLineOctets), "é".repeat(LIMITS.commandLineOctets / 2)]) {
+    assert.throws(() => client.send({ type: "VRFY", string }), /too long/);
+  }
+});
+
 const HOSTILE: readonly Request[] = [
   ...["\r", "\n", "\r\n", "\0", "\x7f", "\x1b", "\t"].flatMap((octet): Request[] => [
     { type: "MAIL", reversePath: path(`a${octet}RSET`, "b"), parameters: {} },

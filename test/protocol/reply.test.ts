@@ -59,4 +59,10 @@ test("every reply of the engine rests on a clause, and has the enhanced code of 
   }
 });
 
+test("a reply that somebody made without a line has an empty one; a code may be text", () => {
+  assert.is(formatReply({ code: 250, enhanced: "", lines: [], clause: "" }, { enhanced: false, utf8: false, lineOctets: 512 }), "250 \r\n");
+  assert.is(formatReply(reply("550" as unknown as number, "5.7.1", "No"), { enhanced: true, utf8: false, lineOctets: 512 }), "550 5.7.1 No\r\n");
+  for (const code of ["", "2x0", "260", 250.5, NaN, undefined]) assert.throws(() => reply(code as number, "", "x"), RangeError, String(code));
+});
+
 test.run();

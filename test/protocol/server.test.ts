@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { auth, BINARYMIME, CHUNKING, DEFAULT_EXTENSIONS, LINE_ENDINGS, reply, Server, settings, SMTPUTF8 } from "../../dist/protocol/index.js";
+import { auth, BINARYMIME, CHUNKING, DEFAULT_EXTENSIONS, LINE_ENDINGS, reply, Server, settings, SMTPUTF8, type Rcpt, type Reply } from "../../dist/protocol/index.js";
 import { Drive, octetsOf } from "../drive.js";
 import { random } from "../splits.js";
 
@@ -314,6 +314,30 @@ test("linear: a line that comes octet by octet is searched once", () => {
   for (; segments < 200_000; segments++) drive.feed(octet);
   drive.feed("\r\nNOOP\r\n");
   assert.match(drive.replies, /500 5.5.2 Line too long\r\n250 2.0.0 OK\r\n$/);
+});
+
+test("what an application does to one path is not seen in another", () => {
+  const shared = settings();
+  const routes = [1, 2].map(() => {
+    const drive = new Drive(shared, { slow: true });
+    drive.answer().feed("EHLO x\r\n").answer().feed("MAIL FROM:<>\r\n").answer();
+    drive.server.receive(octetsOf("RCPT TO:<a@b>\r\n"));
+    const step = drive.server.next();
+    assert.is(step.type, "RCPT");
+    return (step as Rcpt).forwardPath.sourceRoute as string[];
+  });
+  assert.throws(() => routes[0]!.push("other.example"), TypeError);
+  assert.equal(routes[1], []);
+});
+
+test("LMTP: nothing said of a recipient is no 250 for it, where something was said of others", () => {
+  const drive = new Drive(settings({ lmtp: true }), { slow: true });
+  drive.answer().feed("LHLO x\r\n").answer().feed("MAIL FROM:<>\r\n").answer().feed("RCPT TO:<a@b>\r\n").answer().feed("RCPT TO:<c@d>\r\n").answer();
+  drive.feed("DATA\r\n").answer().feed("x\r\n.\r\n");
+  drive.takeReplies();
+  drive.server.reply([undefined, reply(550, "5.1.1", "No")] as unknown as Reply[]);
+  drive.run();
+  assert.is(drive.takeReplies(), "550 5.1.1 No\r\n550 5.1.1 No\r\n");
 });
 
 test("a list of one reply is that reply", () => {

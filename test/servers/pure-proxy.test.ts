@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { PureProxy, SMTPServer, type Address, type MessageOptions, type NextHop, type Peer, type PureProxyOptions } from "../../dist/index.js";
 import { BINARYMIME, CHUNKING, deliverBy, LINE_ENDINGS, MT_PRIORITY } from "../../dist/protocol/index.js";
 import { Fields } from "../../dist/servers/fields.js";
-import { forwardedFrom, receivedLine } from "../../dist/servers/received.js";
+import { dateTime, forwardedFrom, receivedLine } from "../../dist/servers/received.js";
 import { Relaying } from "../../dist/servers/relaying.js";
 import { authentication, reaches } from "../../dist/transport/index.js";
 import { Client, eventually, freePort } from "../client.js";
@@ -178,6 +178,13 @@ test("an empty message has its Received line, too", async () => {
   await client.upToData();
   await client.say(".");
   assert.match(server.messages[0]!, /^Received: .* [+-]\d{4}\r\n$/s);
+});
+
+test("a date-time is made once a second, and for no other", () => {
+  const [before, second] = [dateTime(new Date(-500)), dateTime(new Date(500))];
+  assert.is.not(before, second);
+  assert.is(dateTime(new Date(999)), second);
+  assert.is.not(dateTime(new Date(1_000)), second);
 });
 
 test("what the client called itself gets into the Received line only as a name or a literal", () => {

@@ -67,6 +67,30 @@ test("a transaction: upstream's own replies, dots doubled", async () => {
   assert.is(server.dialogue, "EHLO proxy.example, MAIL FROM:<a@b>, RCPT TO:<c@d>, DATA");
 });
 
+test("a trace may keep what it is shown", async () => {
+  const server = await scripted();
+  const kept: [shown: Uint8Array, then: string][] = [];
+  const to = upstream(server.address, { trace: (_target, _from, octets) => kept.push([octets, Buffer.from(octets).toString()]) });
+  for (let count = 0; count < 2; count++) assert.equal(await deliver(to), FINE);
+  for (const [shown, then] of kept) assert.is(Buffer.from(shown).toString(), then);
+});
+
+test("an option that is there and undefined is the default", async () => {
+  const server = await scripted();
+  const to = upstream(server.address, { keepMs: undefined, beginMs: undefined, limits: { replyMs: undefined } } as unknown as UpstreamOptions);
+  for (let count = 0; count < 2; count++) assert.equal(await deliver(to), FINE);
+  assert.is(server.heard.length, 1, "it is kept");
+});
+
+test("no time at all is waited for ever", async () => {
+  const server = await scripted();
+  const all = ["replyMs", "dataReplyMs", "messageReplyMs", "quitReplyMs", "rsetReplyMs", "deliveryReplyMs", "dataBlockMs"];
+  const limits = Object.fromEntries(all.map((name) => [name, Infinity]));
+  const to = upstream(server.address, { keepMs: Infinity, beginMs: Infinity, connectMs: Infinity, limits });
+  for (let count = 0; count < 2; count++) assert.equal(await deliver(to), FINE);
+  assert.is(server.heard.length, 1);
+});
+
 test("a connection is used again, behind RSET", async () => {
   const server = await scripted();
   const to = upstream(server.address);
