@@ -3,7 +3,8 @@
 
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { NOT_INSTALLED, peer, resolved } from "./peers.js";
+import { bundled, hasBundler } from "./bundle.js";
+import { NOT_INSTALLED, resolved } from "./peers.js";
 import { report } from "./report.js";
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(`../dist/${path}`, import.meta.url));
@@ -17,22 +18,16 @@ const PROGRAMS = {
   everything: { names: "DebuggingServer, MailmanProxy, PureProxy, SMTPServer", from: here("index.js") },
   "smtp-server's SMTPServer": { names: "SMTPServer", from: resolved("smtp-server") },
 };
-const bundler = await peer("esbuild");
-
-/** @param {string} names @param {string} from @returns {Promise<Uint8Array>} */
-async function bundled(names, from) {
-  const stdin = { contents: `export { ${names} } from ${JSON.stringify(from)};`, resolveDir: fileURLToPath(new URL(".", import.meta.url)) };
-  const { outputFiles } = await bundler.build({ stdin, bundle: true, minify: true, format: "esm", platform: "node", write: false, logLevel: "error" });
-  return outputFiles[0].contents;
-}
+const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 const rows = [];
 for (const [name, { names, from }] of Object.entries(PROGRAMS)) {
-  if (bundler === undefined || from === undefined) {
+  if (!hasBundler || from === undefined) {
     rows.push({ name, cells: [], absent: NOT_INSTALLED });
     continue;
   }
-  const octets = await bundled(names, from);
+  const stdin = { contents: `export { ${names} } from ${JSON.stringify(from)};`, resolveDir: HERE };
+  const { contents: octets } = await bundled({ stdin, minify: true });
   rows.push({ name, cells: [octets, gzipSync(octets, { level: 9 })].map(({ length }) => ({ median: length })) });
 }
 report("size", [{ title: "Octets of a bundle", columns: [{ unit: "minified" }, { unit: "and compressed" }], rows }]);

@@ -22,7 +22,7 @@ const ORDER: readonly (readonly string[])[] = [
   ["protocol/answering"],
   ["protocol/server", "protocol/client"],
   ["protocol/index"],
-  ["transport/address", "transport/eventually", "transport/in-time", "transport/tls", "transport/trouble", "transport/turn", "transport/visible"],
+  ["transport/address", "transport/clock", "transport/eventually", "transport/in-time", "transport/tls", "transport/trouble", "transport/turn", "transport/visible"],
   ["transport/next-hop", "transport/channel-binding", "transport/sasl/mechanism", "transport/sasl/octets", "transport/sasl/prepared", "transport/proxy-protocol", "transport/networks"],
   ["transport/strategy", "transport/sasl/sasl-name", "transport/sasl/scram-secret", "transport/securing", "transport/login"],
   ["transport/forwarders", "transport/answer", "transport/wire"],

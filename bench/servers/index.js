@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { NOT_INSTALLED, peer, program, python, resolved } from "../peers.js";
+import { bundled, hasBundler } from "../bundle.js";
+import { NOT_INSTALLED, program, python, resolved } from "../peers.js";
 import { script } from "../processes.js";
 import { scratch } from "../scratch.js";
 
@@ -33,11 +34,9 @@ export function servers() {
 
 /** Ours as programs ship it that have a bundler: what it needs of the package in one file. @returns {Promise<Server | undefined>} */
 export async function inOneFile() {
-  const bundler = await peer("esbuild");
-  if (bundler === undefined) return undefined;
-  const entry = fileURLToPath(new URL("discard.js", import.meta.url));
-  const { outputFiles } = await bundler.build({ entryPoints: [entry], bundle: true, format: "esm", platform: "node", write: false, logLevel: "error" });
-  const folder = scratch("bundle", { "discard.mjs": outputFiles[0].text });
+  if (!hasBundler) return undefined;
+  const { text } = await bundled({ entryPoints: [fileURLToPath(new URL("discard.js", import.meta.url))] });
+  const folder = scratch("bundle", { "discard.mjs": text });
   return { name: "smtpd, in one file", start: (port) => ({ command: process.execPath, args: [join(folder, "discard.mjs"), String(port)] }) };
 }
 

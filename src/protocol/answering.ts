@@ -9,10 +9,6 @@ import { Conversation, inTransaction, type State } from "./state.js";
 import type { Abort, AbortReason, EndOfData, Question, Step, Wait } from "./step.js";
 import { newTerms, NO_TRANSACTION } from "./verbs.js";
 
-function isList(given: Reply | readonly Reply[] | undefined): given is readonly Reply[] {
-  return Array.isArray(given);
-}
-
 /** What is owed a reply on the wire: what the application is asked, and what the engine answers of its own accord. */
 export type Owed = Question | EndOfData | Bdat;
 
@@ -186,4 +182,8 @@ export abstract class Answering {
   /** There is no message any more; no session any more. */
   protected abstract dropData(): void;
   protected abstract dropInput(): void;
+}
+
+function isList(given: Reply | readonly Reply[] | undefined): given is readonly Reply[] {
+  return Array.isArray(given);
 }

@@ -6,8 +6,9 @@ import { TEMPORARILY_UNAVAILABLE, UNAVAILABLE } from "./command.js";
 import type { Extension, Row } from "./extension.js";
 import { isReply, reply, type Reply } from "./reply.js";
 import type { Scan } from "./scan.js";
-import { esmtpKeyword, esmtpValue } from "./syntax.js";
+import { esmtpValue } from "./syntax.js";
 import { atEnd, badSyntax, isHost } from "./verbs.js";
+import { keyword } from "./words.js";
 import { formatXtext, parseXtext } from "./xtext.js";
 
 type Verb = "XCLIENT" | "XFORWARD";
@@ -57,7 +58,7 @@ function parse(scan: Scan, known: Attributes, verb: Verb): Values | Reply | unde
   const values: { [name: string]: Value } = {};
   if (atEnd(scan)) return undefined;
   while (!atEnd(scan)) {
-    const name = scan.take(esmtpKeyword)?.toUpperCase() ?? "";
+    const name = keyword(scan) ?? "";
     const xtext = scan.skip(EQUALS) ? scan.take(esmtpValue) : undefined;
     if (xtext === undefined || !Object.hasOwn(known, name) || Object.hasOwn(values, name)) return undefined;
     const text = xtext.length <= VALUE_OCTETS ? parseXtext(xtext) : undefined;

@@ -17,9 +17,7 @@ export interface Reply {
 /** Makes a reply. A text may hold several lines, separated by LF. Throws RangeError for a code or an enhanced code that is none. */
 export function reply(code: number, enhanced: string, text: string | readonly string[], clause = ""): Reply {
   if (!isCode(code)) throw new RangeError(`${code} is no reply code (RFC 5321 §4.2)`);
-  if (enhanced !== "" && !(isEnhanced(enhanced) && Number(enhanced[0]) === Math.trunc(code / 100))) {
-    throw new RangeError(`${enhanced} is no enhanced code for ${code} (RFC 2034 §4)`);
-  }
+  if (enhanced !== "" && enhancedOf(code, enhanced) !== enhanced) throw new RangeError(`${enhanced} is no enhanced code for ${code} (RFC 2034 §4)`);
   const lines = typeof text !== "string" ? text : text.includes("\n") ? text.split(/\r?\n/) : [text];
   if (!lines.every((line) => typeof line === "string")) throw new TypeError("a reply is made of text");
   return { code, enhanced, lines: lines.length > 0 ? lines : [""], clause };
@@ -93,7 +91,7 @@ function textstring(octets: Uint8Array, from: number, to: number): string | unde
 
 const TEXTSTRING = /^[^\x00-\x08\x0a-\x1f\x7f-\x9f]*$/;
 
-/** The enhanced code that a reply's first line begins with; empty where there is none, or one of another kind than the reply (RFC 2034 §4). */
+/** The enhanced code that a line of a reply begins with; empty where there is none, or one of another kind than the reply (RFC 2034 §4). */
 function enhancedOf(code: number, line: string): string {
   const found = /^[245]\.\d{1,3}\.\d{1,3}(?= |$)/.exec(line)?.[0] ?? "";
   return Number(found[0]) === Math.trunc(code / 100) ? found : "";
@@ -148,10 +146,6 @@ export function isReply(value: object): value is Reply {
 /** Reply-code = %x32-35 %x30-35 %x30-39 */
 function isCode(code: number): boolean {
   return code % 1 === 0 && code >= 200 && code < 600 && understood(code) === code;
-}
-
-function isEnhanced(text: string): boolean {
-  return /^[245]\.\d{1,3}\.\d{1,3}$/.test(text);
 }
 
 function printable(text: string, utf8: boolean): string {

@@ -24,7 +24,7 @@ export function writeCommand(command: Request | Bdat, terms: Terms): string {
   const row = grammar.rows.get(command.type);
   const line = `${written(command, row)}\r\n`;
   const scan = new Scan(readable(line, grammar.lineOctets.get(command.type) ?? limits.commandLineOctets), 0, terms.leniencies);
-  if (command.type !== "response") verb(scan);
+  if (command.type !== "response") verb(scan, grammar.words);
   const read = row!.parse?.(scan, terms) ?? command;
   if (isReply(read)) throw new RangeError(`${command.type}: ${read.lines.join(" ")}`);
   if (!same(read, command, UNWRITTEN)) throw new RangeError(`${command.type}: its arguments do not read back as they are`);

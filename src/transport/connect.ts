@@ -7,6 +7,7 @@ import {
 } from "../protocol/index.js";
 import { SMTP_PORT, written, type Address } from "./address.js";
 import { announcementOf } from "./announced.js";
+import { tickMs } from "./clock.js";
 import { inTime, Stop, type Signal } from "./in-time.js";
 import { introduce, type IntroductionOptions } from "./introduce.js";
 import { Link, type LinkOptions } from "./link.js";
@@ -61,8 +62,8 @@ const NOT_TO_US = 530;
 
 const RSET: Plain = { type: "RSET" };
 
-/** Of the shortest time that is waited for anything; a wait ends up to two ticks late, since it begins and ends with one. And in milliseconds. */
-const TICK = { share: 0.05, least: 10, most: 1_000 };
+/** From one look at the clock to the next, of the shortest time that is waited for anything. A wait begins and ends with a look: it may be two of them late. */
+const TICK_SHARE = 0.05;
 
 /** A connection that is ready for mail, and what is known of its other end. */
 interface Ready {
@@ -101,7 +102,7 @@ export class Upstream {
     }
     const known = [...CLIENT_EXTENSIONS, ...(options.xforward === true ? [XFORWARD] : []), ...(options.extensions ?? [])];
     this.#known = [...new Map(known.map((each) => [each.keyword, each])).values()]; // one of the application's own takes the place of ours
-    this.#tickMs = tickMs(this.#options);
+    this.#tickMs = tickMs(timesOf(this.#options), TICK_SHARE);
   }
 
   /** What the next hop offers, as it said last, or says now; undefined where it cannot be reached, or not soon. */
@@ -268,11 +269,10 @@ export class Upstream {
   }
 }
 
-/** How often the times of all connections are looked at. */
-function tickMs({ limits, connectMs, keepMs, beginMs }: UpstreamOptions & typeof DEFAULTS): number {
+/** All that is waited for, in milliseconds. */
+function timesOf({ limits, connectMs, keepMs, beginMs }: UpstreamOptions & typeof DEFAULTS): number[] {
   const { replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs } = { ...LIMITS, ...limits };
-  const times = [replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs, connectMs, keepMs, beginMs];
-  return Math.max(TICK.least, Math.min(TICK.most, Math.min(...times.filter(Number.isFinite)) * TICK.share));
+  return [replyMs, dataReplyMs, messageReplyMs, quitReplyMs, rsetReplyMs, deliveryReplyMs, dataBlockMs, connectMs, keepMs, beginMs];
 }
 
 /** What an option that is there and undefined stands for is the default. */

@@ -5,6 +5,7 @@ import { createServer, type AddressInfo, type Server as NetServer, type Socket }
 import { formatReply, reply } from "../protocol/index.js";
 import type { Address } from "./address.js";
 import type { readAnnouncement } from "./announced.js";
+import { tickMs } from "./clock.js";
 import { Networks } from "./networks.js";
 import { Connection, type ServeOptions } from "./serve.js";
 import type { Securing } from "./securing.js";
@@ -35,7 +36,8 @@ const GRACE_MS = 30_000;
 const MAX_REFUSED = 100;
 /** One of a name's addresses that this host does not have, as ::1 where there is no IPv6, is passed over. */
 const ABSENT: readonly string[] = ["EADDRNOTAVAIL", "EAFNOSUPPORT"];
-const TICK_MS = { least: 10, most: 1_000 };
+/** From one look at the clock to the next, of the shortest time that is waited for anything. */
+const TICK_SHARE = 0.25;
 
 export class Listener {
   /** Resolves with the addresses listened on; rejects where there are none. */
@@ -60,8 +62,8 @@ export class Listener {
     this.#options = options;
     this.#proxies = proxyProtocol.length > 0 ? new Networks(proxyProtocol) : undefined;
     const { commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs } = options.settings.limits;
-    const tickMs = Math.min(commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs) / 4;
-    this.#clock = setInterval(() => this.#tick(), Math.max(TICK_MS.least, Math.min(TICK_MS.most, tickMs))).unref();
+    const times = [commandMs, dataBlockMs, messageMs, partingMs, answerMs, dataAnswerMs, messageAnswerMs];
+    this.#clock = setInterval(() => this.#tick(), tickMs(times, TICK_SHARE)).unref();
     this.listening = this.#listen(address);
   }
 
@@ -111,7 +113,7 @@ export class Listener {
   async #bind(where: { path: string } | { host: string; port: number }): Promise<NetServer> {
     let ourEnd: OurEnd | undefined;
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket, ourEnd));
-    server.maxConnections = this.#max + MAX_REFUSED;
+    server.maxConnections = this.#max() + MAX_REFUSED;
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject).listen(where, () => {
         ourEnd = ourEndAt(addressOf(server));
@@ -123,14 +125,14 @@ export class Listener {
     return server;
   }
 
-  get #max(): number {
+  #max(): number {
     return this.#options.maxConnections ?? MAX_CONNECTIONS;
   }
 
   #accept(socket: Socket, ourEnd: OurEnd | undefined): void {
     socket.on("error", ignore); // in the same tick as the accept: 'close' follows, and says it all
     if (socket.remoteAddress === undefined && typeof this.#address !== "string") return void socket.destroy(); // gone already
-    const full = this.#wires.size + this.#waiting.size >= this.#max || this.#closed !== undefined;
+    const full = this.#wires.size + this.#waiting.size >= this.#max() || this.#closed !== undefined;
     const wire = new SocketWire(socket, ourEnd);
     const speaksFirst = this.#proxies === undefined && this.#options.implicitTls !== true;
     if (full) return speaksFirst ? this.#turnAway(socket, "Too many connections") : wire.destroy();
